@@ -1,0 +1,167 @@
+// Package analyzer turns text into tokens. A token is a maximal run of Unicode letters, decimal digits and '_'; every other rune,
+// and every byte that is not valid UTF-8, separates tokens. Tokens are compared without case, so they are handed out folded:
+// see Fold. What a token is never depends on parameters. An Analyzer only decides which tokens an index stores; it has a stored
+// name and version, so that an index built by another firn is never misread.
+package analyzer
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ErrUnknownAnalyzer says that a name, version or parameter of a stored analyzer is not known to this firn. An index that was
+// built with it must not be used; the text itself still answers.
+var ErrUnknownAnalyzer = errors.New("unknown analyzer")
+
+// ErrInvalidParams says that parameters given by a caller make no analyzer.
+var ErrInvalidParams = errors.New("invalid analyzer parameters")
+
+// The name and version of the only analyzer so far. A change in which tokens are kept, other than by Params, takes a new version.
+const (
+	textName    = "text"
+	textVersion = 1
+)
+
+// Defaults of Params, and its largest token length.
+const (
+	DefaultMaxTokenBytes = 40
+	DefaultStopWords     = StopWordsEnglishLog
+	DefaultMinDigits     = 3
+	largestMaxTokenBytes = 1024
+)
+
+// Params say which tokens an index stores. The zero value means the defaults.
+type Params struct {
+	// MaxTokenBytes is the length in bytes (of the folded token) above which a token is not stored; 0 means 40, at most 1024.
+	MaxTokenBytes int `json:"max_token_bytes,omitempty"`
+	// StopWords names a list of tokens that are not stored: "english+log" (what "" means) or "none".
+	StopWords string `json:"stop_words,omitempty"`
+	// MinDigits trims short numbers: a token of ASCII digits only is stored if it has at least so many; 0 means 3, 1 stores all.
+	MinDigits int `json:"min_digits,omitempty"`
+}
+
+// withDefaults fills in what is zero.
+func (p Params) withDefaults() Params {
+	if p.MaxTokenBytes == 0 {
+		p.MaxTokenBytes = DefaultMaxTokenBytes
+	}
+	if p.StopWords == "" {
+		p.StopWords = DefaultStopWords
+	}
+	if p.MinDigits == 0 {
+		p.MinDigits = DefaultMinDigits
+	}
+	return p
+}
+
+// Analyzer decides which folded tokens an index stores. It is immutable and safe for concurrent use.
+type Analyzer struct {
+	params Params
+	stop   stopTable
+}
+
+// New returns the current analyzer with the given parameters, or ErrInvalidParams.
+func New(p Params) (*Analyzer, error) {
+	p = p.withDefaults()
+	if p.MaxTokenBytes < 1 || p.MaxTokenBytes > largestMaxTokenBytes {
+		return nil, fmt.Errorf("%w: max_token_bytes is %d; give 1 to %d", ErrInvalidParams, p.MaxTokenBytes, largestMaxTokenBytes)
+	}
+	if p.MinDigits < 1 {
+		return nil, fmt.Errorf("%w: min_digits is %d; give 1 or more", ErrInvalidParams, p.MinDigits)
+	}
+	words, ok := stopWords(p.StopWords)
+	if !ok {
+		return nil, fmt.Errorf("%w: no list of stop words is called %q; give %q or %q", ErrInvalidParams, p.StopWords, StopWordsEnglishLog, StopWordsNone)
+	}
+	return &Analyzer{params: p, stop: newStopTable(words)}, nil
+}
+
+// Load returns the analyzer that an index was built with, from its stored name, version and JSON parameters. What it does not
+// know exactly, down to a parameter's name, is ErrUnknownAnalyzer: such an index was built by rules that this firn cannot repeat.
+func Load(name string, version int, paramsJSON []byte) (*Analyzer, error) {
+	if name != textName || version != textVersion {
+		return nil, fmt.Errorf("%w %q version %d: use a newer firn, or build the index again", ErrUnknownAnalyzer, name, version)
+	}
+	var p Params
+	dec := json.NewDecoder(bytes.NewReader(paramsJSON))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&p); err != nil {
+		return nil, fmt.Errorf("%w: parameters %.200q of analyzer %q version %d: %w", ErrUnknownAnalyzer, paramsJSON, name, version, err)
+	}
+	if dec.More() {
+		return nil, fmt.Errorf("%w: parameters %.200q of analyzer %q version %d: text after the object", ErrUnknownAnalyzer, paramsJSON, name, version)
+	}
+	a, err := New(p)
+	if err != nil {
+		return nil, fmt.Errorf("%w %q version %d: %w", ErrUnknownAnalyzer, name, version, err)
+	}
+	return a, nil
+}
+
+// Name returns the stored name, "text".
+func (a *Analyzer) Name() string { return textName }
+
+// Version returns the stored version, 1.
+func (a *Analyzer) Version() int { return textVersion }
+
+// Params returns the parameters with all defaults filled in.
+func (a *Analyzer) Params() Params { return a.params }
+
+// Split returns the folded tokens of a text in their order: the query side of Scanner.
+func Split(text string) []string {
+	var tokens []string
+	var s Scanner
+	s.Reset([]byte(text))
+	for {
+		token, ok := s.Next()
+		if !ok {
+			return tokens
+		}
+		tokens = append(tokens, string(token))
+	}
+}
+
+// Fold returns the folded form of a token or of any text: each rune is replaced by the smallest rune of its Unicode simple folding orbit, and
+// that one, if it is A to Z, by its lower-case letter. So K, k and the Kelvin sign are all "k". Invalid bytes stay as they are.
+func Fold(text string) string {
+	folded := make([]byte, 0, len(text))
+	for len(text) > 0 {
+		n := 0
+		folded, n = appendFolded(folded, text)
+		text = text[n:]
+	}
+	return string(folded)
+}
+
+// stopTable finds stop words by length and bytes, without a hash: most tokens are refused by their length or first byte.
+type stopTable struct {
+	byLength [][]string // sorted
+}
+
+func newStopTable(words []string) stopTable {
+	var t stopTable
+	for _, w := range words {
+		for len(t.byLength) <= len(w) {
+			t.byLength = append(t.byLength, nil)
+		}
+		t.byLength[len(w)] = append(t.byLength[len(w)], w)
+	}
+	for _, list := range t.byLength {
+		slices.Sort(list)
+	}
+	return t
+}
+
+func (t stopTable) has(token []byte) bool {
+	if len(token) >= len(t.byLength) {
+		return false
+	}
+	_, found := slices.BinarySearchFunc(t.byLength[len(token)], token, func(word string, token []byte) int {
+		return strings.Compare(word, string(token))
+	})
+	return found
+}
