@@ -1,0 +1,26 @@
+// Package query turns a predicate over a table into pruned tasks, and tasks into matching rows, with counts and reasons.
+//
+// A search goes straight down, and every step only shrinks the set of rows that may match:
+//
+//	snapshot -> partition and file bounds -> bloom filters -> token bitmaps -> row-group and page bounds
+//	         -> candidate row ranges (Engine.Plan ends here and has read no data page)
+//	         -> predicate columns of the candidates -> the other columns of the rows that matched -> caller
+//
+// For each node of the predicate two sets of rows are kept, must ⊆ truth ⊆ may. And and Or combine both, Not swaps and complements
+// them. Whatever may does not hold is never read; whatever must holds needs no check, and a count of it needs no reading at all.
+//
+// An index may make a query faster; it never changes its answer. A sidecar that is missing, damaged, of another data file or of an
+// unknown version means "cannot prune": the file is read, and the reason is counted in Stats and logged.
+//
+// The truth of a predicate is two-valued: every predicate but IsNull is false for a null or missing value, and Not of it is true.
+//
+// Which file holds what:
+//
+//	predicate.go, text.go, parse.go     the predicates, printed and parsed
+//	bind.go, value.go, node.go          a predicate bound to a table's schema
+//	eval.go, match.go                   its truth, over vectors
+//	bounds.go, prune*.go, sidecar.go    must and may, stage by stage
+//	engine.go, plan.go, cache.go        Plan and the caches
+//	scan.go, cursor.go, merge.go        reading: rows, batches, counts
+//	stats.go, explain.go                what happened and why
+package query
