@@ -31,12 +31,12 @@ const (
 	DefaultMaxTokenBytes = 40
 	DefaultStopWords     = StopWordsEnglishLog
 	DefaultMinDigits     = 3
-	largestMaxTokenBytes = 1024
+	largestMaxTokenBytes = 255
 )
 
 // Params say which tokens an index stores. The zero value means the defaults.
 type Params struct {
-	// MaxTokenBytes is the length in bytes (of the folded token) above which a token is not stored; 0 means 40, at most 1024.
+	// MaxTokenBytes is the length in bytes (of the folded token) above which a token is not stored; 0 means 40, at most 255.
 	MaxTokenBytes int `json:"max_token_bytes,omitempty"`
 	// StopWords names a list of tokens that are not stored: "english+log" (what "" means) or "none".
 	StopWords string `json:"stop_words,omitempty"`
@@ -111,6 +111,27 @@ func (a *Analyzer) Version() int { return textVersion }
 // Params returns the parameters with all defaults filled in.
 func (a *Analyzer) Params() Params { return a.params }
 
+// Keeps says whether an index with this analyzer stores a folded token. The empty token is not stored.
+func (a *Analyzer) Keeps(token []byte) bool {
+	if len(token) == 0 || len(token) > a.params.MaxTokenBytes {
+		return false
+	}
+	if len(token) < a.params.MinDigits && allDigits(token) {
+		return false
+	}
+	return !a.stop.has(token)
+}
+
+// allDigits says whether a token is an ASCII decimal number.
+func allDigits(token []byte) bool {
+	for _, c := range token {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
 // Split returns the folded tokens of a text in their order: the query side of Scanner.
 func Split(text string) []string {
 	var tokens []string
@@ -123,18 +144,6 @@ func Split(text string) []string {
 		}
 		tokens = append(tokens, string(token))
 	}
-}
-
-// Fold returns the folded form of a token or of any text: each rune is replaced by the smallest rune of its Unicode simple folding orbit, and
-// that one, if it is A to Z, by its lower-case letter. So K, k and the Kelvin sign are all "k". Invalid bytes stay as they are.
-func Fold(text string) string {
-	folded := make([]byte, 0, len(text))
-	for len(text) > 0 {
-		n := 0
-		folded, n = appendFolded(folded, text)
-		text = text[n:]
-	}
-	return string(folded)
 }
 
 // stopTable finds stop words by length and bytes, without a hash: most tokens are refused by their length or first byte.

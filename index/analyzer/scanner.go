@@ -1,18 +1,232 @@
 package analyzer
 
-// Scanner cuts one text after another into folded tokens. The zero value is ready. It is not safe for concurrent use; it keeps its
-// buffers, so that scanning allocates nothing once it has seen a text as long as the present one.
+import (
+	"encoding/binary"
+	"slices"
+	"unicode/utf8"
+)
+
+// Scanner cuts one text after another into folded tokens. The zero value is ready. It is not safe for concurrent use. It keeps
+// its buffers, so that scanning allocates nothing, but for the few blocks of the table that non-ASCII runes are looked up in.
+//
+// The text is worked on in blocks. ASCII goes eight bytes at a time through registers: one pass tells which bytes belong to
+// tokens, folds them, and notes where runs of them start and end (the bit tricks are those of simdjson's structural index, Langdale and
+// Lemire 2019, without vector instructions). Other bytes go rune by rune through a table.
 type Scanner struct {
-	folded []byte
-	tokens [][]byte
+	rest   []byte   // what was not worked on yet
+	folded []byte   // the folded form of the present block, and Padding bytes
+	edges  []uint32 // positions in folded: start and end of each token by turns
+	next   int      // first edge that Next did not use
+	used   int      // bytes of folded that are set
+	open   bool     // the last edge is the start of a token that goes on in rest
+	table  *foldTable
 }
 
-// Reset starts on a new text, which is not kept.
+// Padding is the number of bytes behind each token that may be read (but mean nothing): token[:len(token)+Padding] is always
+// possible, so that a hash can load whole words.
+const Padding = 8
+
+// scanBlock is the number of bytes of text that are worked on at once; the buffers stay in the first-level cache.
+const scanBlock = 2048
+
+// Reset starts on a new text, which must not change until the scanner is Reset again or Next has returned false.
 func (s *Scanner) Reset(text []byte) {
-	s.folded, s.tokens = s.folded[:0], nil
+	s.rest = text
+	s.edges = s.edges[:0]
+	s.next, s.used, s.open = 0, 0, false
 }
 
-// Next returns the next folded token, or false at the end. The token is valid until the next Reset and must not be changed.
+// Next returns the next folded token, or false at the end. The token is valid until the next call and must not be changed.
 func (s *Scanner) Next() (token []byte, ok bool) {
-	return nil, false
+	if s.next+1 >= len(s.edges) && !s.fill() {
+		return nil, false
+	}
+	start, end := s.edges[s.next], s.edges[s.next+1]
+	s.next += 2
+	return s.folded[start:end], true
+}
+
+// NextBatch returns the tokens that Next would return one after another, many at once: token i is folded[bounds[2*i]:bounds[2*i+1]]. It
+// returns false at the end. Both slices are valid until the next call and must not be changed. Next and NextBatch may be mixed.
+func (s *Scanner) NextBatch() (folded []byte, bounds []uint32, ok bool) {
+	if s.next+1 >= len(s.edges) && !s.fill() {
+		return nil, nil, false
+	}
+	n := len(s.edges) - s.next
+	n -= n % 2
+	bounds = s.edges[s.next : s.next+n]
+	s.next += n
+	return s.folded, bounds, true
+}
+
+// fill works on the next blocks until there is a whole token; false means that there is none any more.
+func (s *Scanner) fill() bool {
+	s.carry()
+	for len(s.edges) < 2 {
+		if len(s.rest) == 0 {
+			if !s.open {
+				return false
+			}
+			s.edges = append(s.edges, uint32(s.used))
+			s.open = false
+			break
+		}
+		s.scan()
+	}
+	return true
+}
+
+// carry drops the tokens that were handed out and moves the beginning of an unfinished one to the front.
+func (s *Scanner) carry() {
+	s.next = 0
+	if !s.open {
+		s.edges, s.used = s.edges[:0], 0
+		return
+	}
+	start := s.edges[len(s.edges)-1]
+	s.used = copy(s.folded, s.folded[start:s.used])
+	s.edges = append(s.edges[:0], 0)
+}
+
+// scan works on one block of rest.
+func (s *Scanner) scan() {
+	block := s.rest[:min(len(s.rest), scanBlock)]
+	s.folded = grow(s.folded, s.used+len(block)+utf8.UTFMax+2*Padding)
+	s.edges = slices.Grow(s.edges, len(block)+utf8.UTFMax+2*Padding)
+	done := 0
+	for done < len(block) {
+		done += s.scanASCII(block[done:])
+		if done < len(block) {
+			done += s.scanRunes(s.rest[done:], len(block)-done)
+		}
+	}
+	s.rest = s.rest[done:]
+}
+
+// Masks of eight bytes at a time.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones
+)
+
+// scanASCII works on text up to its end or to the first byte above 0x7F, and returns how many bytes it took.
+func (s *Scanner) scanASCII(text []byte) int {
+	done := s.scanWords(text)
+	if done == len(text) || text[done] >= utf8.RuneSelf {
+		return done
+	}
+	// What is left of the last word goes byte by byte.
+	for limit := min(len(text), done+8); done < limit && text[done] < utf8.RuneSelf; done++ {
+		c := text[done]
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if letter {
+			c |= 0x20
+		}
+		if open := letter || '0' <= c && c <= '9' || c == '_'; open != s.open {
+			s.edges = append(s.edges, uint32(s.used))
+			s.open = open
+		}
+		s.folded[s.used] = c
+		s.used++
+	}
+	return done
+}
+
+// scanWords works on as many whole words of eight ASCII bytes as text begins with, and returns how many bytes that are.
+func (s *Scanner) scanWords(text []byte) int {
+	rest, folded, edges := text, s.folded[s.used:], s.edges[len(s.edges):cap(s.edges)]
+	position, open := uint32(s.used), uint64(0)
+	if s.open {
+		open = 1
+	}
+	for len(rest) >= 8 && len(folded) >= 8 && len(edges) >= 8 {
+		word := binary.LittleEndian.Uint64(rest)
+		if word&highs != 0 {
+			break
+		}
+		// A byte belongs to a class if adding 0x80 minus the class's first byte sets its high bit, and adding 0x80 minus the byte
+		// after its last one does not.
+		lower := word | 0x20*ones
+		letter := (lower + (0x80-'a')*ones) &^ (lower + (0x80-'z'-1)*ones)
+		digit := (word + (0x80-'0')*ones) &^ (word + (0x80-'9'-1)*ones)
+		underscore := ^((word ^ '_'*ones) + 0x7F*ones)
+		upper := letter &^ (word << 2) & highs
+		binary.LittleEndian.PutUint64(folded, word|upper>>2)
+
+		// One bit a byte, then one bit an edge: where a bit differs from the one before.
+		member := ((letter | digit | underscore) & highs >> 7 * 0x0102040810204080) >> 56
+		p := &edgePositions[uint8(member^(member<<1|open))]
+		open = member >> 7
+		at := p.at
+		edges[0] = position + uint32(at&0xFF)
+		edges[1] = position + uint32(at>>8&0xFF)
+		edges[2] = position + uint32(at>>16&0xFF)
+		edges[3] = position + uint32(at>>24&0xFF)
+		if p.count > 4 {
+			edges[4] = position + uint32(at>>32&0xFF)
+			edges[5] = position + uint32(at>>40&0xFF)
+			edges[6] = position + uint32(at>>48&0xFF)
+			edges[7] = position + uint32(at>>56)
+		}
+		edges = edges[p.count&15:]
+		rest, folded = rest[8:], folded[8:]
+		position += 8
+	}
+	s.used, s.open = int(position), open == 1
+	s.edges = s.edges[:cap(s.edges)-len(edges)]
+	return len(text) - len(rest)
+}
+
+// scanRunes works on the bytes above 0x7F at the front of text, rune by rune, and returns how many it took. It begins no rune at
+// or behind limit.
+func (s *Scanner) scanRunes(text []byte, limit int) int {
+	if s.table == nil {
+		s.table = new(foldTable)
+	}
+	done := 0
+	for done < limit && text[done] >= utf8.RuneSelf {
+		r, size := utf8.DecodeRune(text[done:])
+		folded := separator
+		if r != utf8.RuneError || size > 1 {
+			folded = s.table.lookup(r)
+		}
+		done += size
+		if open := folded != separator; open != s.open {
+			s.edges = append(s.edges, uint32(s.used))
+			s.open = open
+		}
+		if folded != separator { // the bytes between tokens are never read, so separators take no room
+			s.used += utf8.EncodeRune(s.folded[s.used:s.used+utf8.UTFMax], folded)
+		}
+	}
+	return done
+}
+
+// positions are the positions of the set bits of a byte, one in each byte of at from the lowest, and how many there are.
+type positions struct {
+	at    uint64
+	count uint64
+}
+
+// edgePositions has the positions of each byte: several times faster than asking for one bit after another.
+var edgePositions = func() (table [256]positions) {
+	for b := range table {
+		p := &table[b]
+		for bit := range uint64(8) {
+			if b>>bit&1 == 1 {
+				p.at |= bit << (8 * p.count)
+				p.count++
+			}
+		}
+	}
+	return table
+}()
+
+// grow returns b, or a longer copy of it, with at least size bytes.
+func grow(b []byte, size int) []byte {
+	if size <= len(b) {
+		return b
+	}
+	b = slices.Grow(b, size-len(b))
+	return b[:cap(b)]
 }
