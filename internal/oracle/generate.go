@@ -67,7 +67,9 @@ func NewGenerator(seed int64, m *Mapper, rows []*Row) *Generator {
 			}
 		}
 		for _, a := range row.Attrs {
-			keys[a.Key] = true
+			if _, isColumn := m.index[a.Key]; !isColumn {
+				keys[a.Key] = true
+			}
 		}
 	}
 	for token, n := range counts {

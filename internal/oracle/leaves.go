@@ -103,11 +103,20 @@ func (g *Generator) everything() *Node { return &Node{Op: All} }
 // cell returns the text of a column in a random row.
 func (g *Generator) cell(column string) string { return g.row().Cells[g.mapper.index[column]].Text }
 
+// attr picks an entry of attrs. Keys that are also columns are left out: the engine looks for them in both places.
+func (g *Generator) attr(row *Row) Attr {
+	a := pick(g, row.Attrs)
+	if _, isColumn := g.mapper.index[a.Key]; isColumn {
+		return Attr{}
+	}
+	return a
+}
+
 // known picks a field that has a value in a random row.
 func (g *Generator) known(strings bool) (Field, Value) {
 	row := g.row()
 	if len(row.Attrs) > 0 && g.rng.Intn(2) == 0 {
-		a := pick(g, row.Attrs)
+		a := g.attr(row)
 		return Field{Key: a.Key}, a.Value
 	}
 	c := g.rng.Intn(len(row.Cells))
@@ -128,7 +137,7 @@ func (g *Generator) columnEqual() *Node {
 }
 
 func (g *Generator) attrEqual() *Node {
-	a := pick(g, g.row().Attrs)
+	a := g.attr(g.row())
 	if !a.Value.Known || len(a.Value.Text) > 500 {
 		return nil
 	}
@@ -166,7 +175,11 @@ func (g *Generator) prefixedField() *Node {
 		strings.HasPrefix(name, AttrsColumn+".") {
 		return nil
 	}
-	n := &Node{Op: Equal, Field: Field{Key: name}, Values: []Value{v}}
+	written := v
+	if v.Type != String {
+		written = Text(text)
+	}
+	n := &Node{Op: Equal, Field: Field{Key: name}, Values: []Value{written}}
 	if _, isColumn := g.mapper.index[name]; isColumn {
 		column := &Node{Op: Equal, Field: Field{Column: name}, Values: []Value{v}}
 		n = &Node{Op: Or, Kids: []*Node{n, column}}
@@ -185,13 +198,13 @@ func (g *Generator) otherToken() *Node {
 }
 
 func (g *Generator) isNull() *Node {
-	if g.rng.Intn(2) == 0 && len(g.attrKeys) > 0 {
-		return &Node{Op: IsNull, Field: Field{Key: pick(g, g.attrKeys)}}
+	if key := pick(g, g.attrKeys); g.rng.Intn(2) == 0 && key != "" {
+		return &Node{Op: IsNull, Field: Field{Key: key}}
 	}
 	return &Node{Op: IsNull, Field: Field{Column: pick(g, g.mapper.columns).Name}}
 }
 
-// fieldOrPick returns a field and a known value of it.
+// fieldValue returns a field and a known value of it.
 func (g *Generator) fieldValue() (Field, Value) {
 	for range 20 {
 		if f, v := g.known(false); v.Known {

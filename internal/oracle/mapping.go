@@ -63,7 +63,7 @@ func isBlank(line []byte) bool {
 type rowBuilder struct {
 	mapper *Mapper
 	row    *Row
-	set    []bool         // columns that the input gives
+	set    []bool         // columns that have their value
 	keys   map[string]int // where an attrs key stands; only for large attrs
 }
 
@@ -83,31 +83,45 @@ func (b *rowBuilder) build(fields []field) error {
 		return errors.New("no timestamp")
 	}
 	for i, f := range fields {
-		if taken[i] {
-			continue
-		}
-		if f.key == AttrsColumn && f.value.kind == kindObject {
+		switch {
+		case taken[i] || f.value.kind == kindNull && b.isColumnName(f.key):
+		case f.key == AttrsColumn && f.value.kind == kindObject:
 			for _, inner := range f.value.fields {
 				b.addFlat(inner.key, inner.value, true)
 			}
-			continue
+		case f.key == AttrsColumn && f.value.kind == kindNull:
+		default:
+			b.addFlat(f.key, f.value, false)
 		}
-		b.addFlat(f.key, f.value, false)
 	}
 	return nil
 }
 
-// find returns the field that gives a column: the exact name, else the first alias; -1 if there is none.
+// names returns how the input may call a column, best first.
+func names(column string) []string { return append([]string{column}, aliases[column]...) }
+
+// find returns the field that gives a column: the first of its names that has a value other than null or an object; -1 if there
+// is none.
 func find(fields []field, column string) int {
-	if i := indexOf(fields, nil, column); i >= 0 {
-		return i
-	}
-	for _, alias := range aliases[column] {
-		if i := indexOf(fields, nil, alias); i >= 0 {
+	for _, name := range names(column) {
+		i := indexOf(fields, nil, name)
+		if i >= 0 && fields[i].value.kind != kindNull && fields[i].value.kind != kindObject {
 			return i
 		}
 	}
 	return -1
+}
+
+// isColumnName says whether a top-level field of this name could give a column.
+func (b *rowBuilder) isColumnName(key string) bool {
+	for _, c := range b.mapper.columns {
+		for _, name := range names(c.Name) {
+			if name == key {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // setCell gives a column its value; what does not fit its type goes to attrs under the column's name.
@@ -124,9 +138,6 @@ func (b *rowBuilder) setCell(c int, v value) error {
 		b.row.Cells[c], b.row.Nanos = Number(Timestamp, micros), nanos
 		return nil
 	}
-	if v.kind == kindNull {
-		return nil
-	}
 	cell, ok := convert(column.Type, v)
 	if ok {
 		b.row.Cells[c] = cell
@@ -136,11 +147,22 @@ func (b *rowBuilder) setCell(c int, v value) error {
 	return nil
 }
 
+// convertInteger reads a number without a fraction that has so many bits.
+func convertInteger(t Type, text string, bits int) (Value, bool) {
+	r, ok := exact(text)
+	if !ok || !r.IsInt() {
+		return Value{}, false
+	}
+	n, err := strconv.ParseInt(r.Num().String(), 10, bits)
+	return Number(t, n), err == nil
+}
+
 // convert fits a value into a column's type.
 func convert(t Type, v value) (Value, bool) {
 	if v.kind == kindObject || (v.kind == kindArray && t != String) {
 		return Value{}, false
 	}
+	isNumber := v.kind != kindBool && number.MatchString(v.text)
 	switch t {
 	case String:
 		return Text(v.text), true
@@ -148,20 +170,17 @@ func convert(t Type, v value) (Value, bool) {
 		if v.text == "true" || v.text == "false" {
 			return Number(Bool, int64(len("false")-len(v.text))), true
 		}
-	case Int, Long:
-		bits := 64
-		if t == Int {
-			bits = 32
+	case Int:
+		if isNumber {
+			return convertInteger(t, v.text, 32)
 		}
-		if n, err := strconv.ParseInt(v.text, 10, bits); err == nil && v.kind != kindBool {
-			return Number(t, n), true
+	case Long:
+		if isNumber {
+			return convertInteger(t, v.text, 64)
 		}
 	case Float, Double:
-		bits := 64
-		if t == Float {
-			bits = 32
-		}
-		if f, err := strconv.ParseFloat(v.text, bits); err == nil && v.kind != kindBool {
+		bits := map[Type]int{Float: 32, Double: 64}[t]
+		if f, err := strconv.ParseFloat(v.text, bits); err == nil && isNumber {
 			return Real(t, f), true
 		}
 	case Timestamp:
@@ -169,7 +188,7 @@ func convert(t Type, v value) (Value, bool) {
 			return Number(t, micros), true
 		}
 	case Date:
-		if days, ok := parseDate(v.text); ok {
+		if days, ok := parseDate(v.text); ok && v.kind == kindString {
 			return Number(t, days), true
 		}
 	}
@@ -179,6 +198,9 @@ func convert(t Type, v value) (Value, bool) {
 // addFlat adds a value to attrs, the fields of an object each under its path. fromAttrs says that it comes from the input's
 // attrs object, whose entries may belong to a column.
 func (b *rowBuilder) addFlat(key string, v value, fromAttrs bool) {
+	if v.kind == kindObject && len(v.fields) == 0 {
+		v = value{kind: kindArray, text: "{}"}
+	}
 	if v.kind == kindObject {
 		for _, inner := range v.fields {
 			b.addFlat(key+"."+inner.key, inner.value, fromAttrs)
@@ -218,16 +240,21 @@ func (b *rowBuilder) addFlat(key string, v value, fromAttrs bool) {
 	b.row.Attrs = append(b.row.Attrs, Attr{key, text})
 }
 
-// moveToColumn gives an entry of the input's attrs to the column of its name, if there is one that no field of the line gave.
+// moveToColumn gives an entry of the input's attrs to the column of its name, if there is one that has no value yet. It returns
+// whether the entry is done with.
 func (b *rowBuilder) moveToColumn(key string, v value) bool {
 	c, ok := b.mapper.index[key]
-	if !ok || b.set[c] || key == TimeColumn || key == MessageColumn {
+	if !ok || key == TimeColumn || key == MessageColumn {
 		return false
 	}
+	if v.kind == kindNull {
+		return true
+	}
+	if b.set[c] {
+		return false
+	}
+	b.set[c] = true
 	cell, ok := convert(b.mapper.columns[c].Type, v)
-	if v.kind != kindNull && !ok {
-		return false
-	}
-	b.row.Cells[c], b.set[c] = cell, true
-	return true
+	b.row.Cells[c] = cell
+	return ok
 }

@@ -103,8 +103,11 @@ func (m *Mapper) printField(f Field) (string, bool) {
 func valueText(v Value) (string, bool) {
 	switch v.Type {
 	case String:
-		if v.Text == "" || strings.HasPrefix(v.Text, "//") {
-			return "", false
+		if v.Text == "" {
+			return `""`, true
+		}
+		if strings.HasPrefix(v.Text, "//") { // field://x would be a word
+			return `\` + escape(v.Text), true
 		}
 		return escape(v.Text), true
 	case Bool:

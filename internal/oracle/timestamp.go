@@ -2,7 +2,7 @@ package oracle
 
 import (
 	"math/big"
-	"strings"
+	"regexp"
 	"time"
 )
 
@@ -21,14 +21,11 @@ func parseTime(s string) (micros, nanos int64, ok bool) {
 
 // parseEpoch reads seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by their size.
 func parseEpoch(s string) (micros, nanos int64, ok bool) {
-	if s == "" || strings.Trim(s, "0123456789.eE+-") != "" {
-		return 0, 0, false
-	}
-	number, ok := new(big.Rat).SetString(s)
+	n, ok := exact(s)
 	if !ok {
 		return 0, 0, false
 	}
-	size := new(big.Rat).Abs(number)
+	size := new(big.Rat).Abs(n)
 	scale := int64(1)
 	for _, step := range []int64{1e17, 1e14, 1e11} {
 		if size.Cmp(new(big.Rat).SetInt64(step)) >= 0 {
@@ -36,13 +33,24 @@ func parseEpoch(s string) (micros, nanos int64, ok bool) {
 		}
 		scale *= 1000
 	}
-	number.Mul(number, new(big.Rat).SetInt64(scale))
-	whole := new(big.Int).Div(number.Num(), number.Denom()) // Euclidean; the denominator is positive, so this rounds down
-	if !whole.IsInt64() {
+	n.Mul(n, new(big.Rat).SetInt64(scale))
+	whole := new(big.Int).Div(n.Num(), n.Denom()) // Euclidean; the denominator is positive, so this rounds down
+	seconds, rest := new(big.Int).DivMod(whole, big.NewInt(1e9), new(big.Int))
+	if !seconds.IsInt64() || seconds.BitLen() > 40 {
 		return 0, 0, false
 	}
-	n := whole.Int64()
-	return fromTime(time.Unix(floorDiv(n, 1e9), n-floorDiv(n, 1e9)*1e9))
+	return fromTime(time.Unix(seconds.Int64(), rest.Int64()))
+}
+
+// number is the JSON form of a number; longer exponents than any number in a log has would only cost memory.
+var number = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$`)
+
+// exact reads a number without rounding it.
+func exact(text string) (*big.Rat, bool) {
+	if !number.MatchString(text) {
+		return nil, false
+	}
+	return new(big.Rat).SetString(text)
 }
 
 // fromTime splits a time into whole microseconds, rounded down, and the nanoseconds that are left.
