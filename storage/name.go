@@ -58,6 +58,9 @@ func localPath(uri string) (string, bool) {
 		p = rest
 		if authorityAndPath, has := strings.CutPrefix(rest, "//"); has {
 			p = strings.TrimPrefix(authorityAndPath, "localhost")
+			if p == "" {
+				p = "/" // the URI of the root directory, less its trailing slash
+			}
 		}
 	}
 	if !strings.HasPrefix(p, "/") {
