@@ -3,8 +3,17 @@ package catalog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"sync"
 	"time"
+
+	"github.com/apache/iceberg-go/table"
 
 	"github.com/firnlog/firn/storage"
 )
@@ -45,27 +54,161 @@ type Options struct {
 }
 
 // Catalog is a set of named tables. It is safe for concurrent use, by any number of processes.
-type Catalog struct{}
+type Catalog struct {
+	backend backend
+	store   storage.Store
+	logger  *slog.Logger
+	now     func() time.Time
+	random  func() float64
+	wait    func(ctx context.Context, d time.Duration) error
+
+	mu    sync.Mutex
+	views map[string]*Table        // the latest view of each table, by full name: an unchanged table keeps its cached files
+	gates map[string]chan struct{} // one committer a table within this process, by full name
+}
 
 // Open opens a catalog, and makes an empty one where there is none.
-func Open(ctx context.Context, opts Options) (*Catalog, error) { return nil, errors.ErrUnsupported }
+func Open(ctx context.Context, opts Options) (*Catalog, error) {
+	if opts.Store == nil {
+		return nil, fmt.Errorf("%w: a catalog needs a store", ErrInvalid)
+	}
+	c := &Catalog{
+		store: opts.Store, logger: opts.Logger, now: opts.Now, random: opts.Random, wait: sleep,
+		views: map[string]*Table{}, gates: map[string]chan struct{}{},
+	}
+	if c.logger == nil {
+		c.logger = slog.New(slog.DiscardHandler)
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	if c.random == nil {
+		c.random = rand.Float64
+	}
+	if opts.Name == "" {
+		opts.Name = "firn"
+	}
+	if err := checkRoot(c.store.URI(""), c.logger); err != nil {
+		return nil, err
+	}
+	var err error
+	c.backend, err = openBackend(ctx, opts, c.logger)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// openBackend chooses by the scheme of the URI. Postgres and REST catalogs come in here.
+func openBackend(ctx context.Context, opts Options, logger *slog.Logger) (backend, error) {
+	switch scheme, _, _ := strings.Cut(opts.URI, ":"); scheme {
+	case "sqlite":
+		pointers, err := openSQLite(ctx, opts.URI, opts.Name)
+		if err != nil {
+			return nil, err
+		}
+		return newPointerBackend(opts.Store, pointers, logger)
+	default:
+		return nil, fmt.Errorf("%w: catalog URI %q: only sqlite:///absolute/path/catalog.db is known", ErrInvalid, opts.URI)
+	}
+}
+
+// checkRoot looks whether iceberg-go will spell paths below the store's root in a way that leads back to them. It percent-encodes
+// what it appends to, so that a space becomes %20 in the names of manifests; firn decodes that, other engines do not.
+func checkRoot(root string, logger *slog.Logger) error {
+	const probe = "/metadata/x"
+	spelled := ""
+	if parsed, err := url.Parse(root); err == nil {
+		spelled = parsed.JoinPath(probe).String()
+	}
+	if spelled == root+probe {
+		return nil
+	}
+	if decoded, err := url.PathUnescape(spelled); err != nil || decoded != root+probe {
+		return fmt.Errorf("%w: a lake cannot lie at %q, because of a character that means something in a URI (such as ?, # or %%): "+
+			"choose another directory", ErrInvalid, root)
+	}
+	logger.Warn("other engines may not find this lake's metadata, because its path holds characters that are escaped in URIs",
+		"root", root)
+	return nil
+}
 
 // Close releases the database. Tables that were loaded stay readable, but cannot be refreshed or committed to.
-func (c *Catalog) Close() error { return nil }
+func (c *Catalog) Close() error { return c.backend.close() }
 
 // Create makes an empty table, and its namespace on demand. It returns ErrTableExists if the name is taken.
 func (c *Catalog) Create(ctx context.Context, spec TableSpec) (*Table, error) {
-	return nil, errors.ErrUnsupported
+	ident, err := parseName(spec.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkProperties(spec.Properties); err != nil {
+		return nil, err
+	}
+	metadata, err := newMetadata(spec, c.store.URI(path.Join(ident...)))
+	if err != nil {
+		return nil, fmt.Errorf("creating table %s: %w", fullName(ident), err)
+	}
+	created, err := c.backend.createTable(ctx, ident, metadata)
+	if err != nil {
+		return nil, err
+	}
+	return c.view(created), nil
 }
 
-// Load returns the table as it is now, or ErrTableNotFound.
+// Load returns the table as it is now, or ErrTableNotFound. As long as nothing is committed it returns the same *Table, with
+// whatever that has cached.
 func (c *Catalog) Load(ctx context.Context, name string) (*Table, error) {
-	return nil, errors.ErrUnsupported
+	ident, err := parseName(name)
+	if err != nil {
+		return nil, err
+	}
+	return c.load(ctx, ident)
+}
+
+func (c *Catalog) load(ctx context.Context, ident table.Identifier) (*Table, error) {
+	loaded, err := c.backend.LoadTable(ctx, ident)
+	if err != nil {
+		return nil, err
+	}
+	return c.view(loaded), nil
+}
+
+// view wraps a table, or returns the view that there is of that very state.
+func (c *Catalog) view(loaded *table.Table) *Table {
+	name := fullName(loaded.Identifier())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known := c.views[name]; known != nil && known.inner.MetadataLocation() == loaded.MetadataLocation() {
+		return known
+	}
+	view := newTable(c, loaded)
+	c.views[name] = view
+	return view
 }
 
 // List returns the full names ("default.web") of all tables, sorted.
-func (c *Catalog) List(ctx context.Context) ([]string, error) { return nil, errors.ErrUnsupported }
+func (c *Catalog) List(ctx context.Context) ([]string, error) {
+	pointers, err := c.backend.listTables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(pointers))
+	for i, p := range pointers {
+		names[i] = fullName(p.ident)
+	}
+	slices.Sort(names)
+	return names, nil
+}
 
-// Drop removes the table from the catalog, and then deletes everything under its location and its index location. Where those lie
-// outside the store nothing is deleted there and the error wraps ErrFilesKept; the table is gone all the same.
-func (c *Catalog) Drop(ctx context.Context, name string) error { return errors.ErrUnsupported }
+// sleep waits for d or until the context ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,235 @@
+package catalog
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/apache/iceberg-go"
+	iceio "github.com/apache/iceberg-go/io"
+	"github.com/apache/iceberg-go/table"
+	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/firnlog/firn/storage"
+)
+
+// backend keeps the tables: what iceberg-go calls a catalog, cut down to what firn needs. A REST catalog satisfies it with
+// iceberg-go's own client; databases satisfy it through a pointerBackend.
+//
+// CommitTable has three outcomes that the commit loop tells apart: nil; an error wrapping table.ErrCommitFailed (lost the race) or
+// errNotCommitted (failed before anything could take effect); and any other error, which leaves the outcome open.
+type backend interface {
+	table.CatalogIO
+	createTable(ctx context.Context, ident table.Identifier, metadata table.Metadata) (*table.Table, error)
+	dropTable(ctx context.Context, ident table.Identifier) error
+	listTables(ctx context.Context) ([]pointer, error)
+	close() error
+}
+
+// errNotCommitted marks failures of a commit that certainly had no effect.
+var errNotCommitted = errors.New("nothing was committed")
+
+// pointer says which metadata.json is a table's current one.
+type pointer struct {
+	ident    table.Identifier
+	location string
+}
+
+// pointerStore is a set of pointers with compare-and-swap: all that a database has to do to be a catalog.
+type pointerStore interface {
+	// get returns the current location, or ErrTableNotFound.
+	get(ctx context.Context, ident table.Identifier) (string, error)
+	// insert adds a table and its namespace, or returns ErrTableExists.
+	insert(ctx context.Context, ident table.Identifier, location string) error
+	// swap moves the pointer if it still is at from, and says whether it was. After an error either may be true.
+	swap(ctx context.Context, ident table.Identifier, from, to string) (bool, error)
+	// remove deletes the pointer, or returns ErrTableNotFound.
+	remove(ctx context.Context, ident table.Identifier) error
+	// list returns all tables.
+	list(ctx context.Context) ([]pointer, error)
+	close() error
+}
+
+// metadataCacheSize is how many parsed metadata files are kept: a few for each of a few tables that are written at once.
+const metadataCacheSize = 32
+
+// pointerBackend is a catalog made of metadata files in a store and pointers to them in a database.
+//
+// It does what iceberg-go's catalog/sql does, on the same two database tables, so that pyiceberg, Java's JdbcCatalog and iceberg-go
+// itself open the same database. It stands in for catalog/sql because that one reads and writes metadata.json through the global
+// registry of URI schemes (see fileio.go), reports a failed requirement and a lost connection alike as plain errors, so that a
+// retry cannot tell a lost race from an unknown outcome, and reads and parses metadata.json anew for every load and commit.
+type pointerBackend struct {
+	store    storage.Store
+	pointers pointerStore
+	logger   *slog.Logger
+	parsed   *lru.Cache[string, table.Metadata] // by location: a metadata file never changes
+}
+
+func newPointerBackend(store storage.Store, pointers pointerStore, logger *slog.Logger) (*pointerBackend, error) {
+	parsed, err := lru.New[string, table.Metadata](metadataCacheSize)
+	if err != nil {
+		return nil, err
+	}
+	return &pointerBackend{store: store, pointers: pointers, logger: logger, parsed: parsed}, nil
+}
+
+func (b *pointerBackend) fileSystem(ctx context.Context) (iceio.IO, error) {
+	return newFileIO(ctx, b.store), nil
+}
+
+// LoadTable reads the table that the pointer leads to. A metadata file that is gone was cleaned up by a writer that moved the
+// pointer on in the meantime, so the pointer is read again.
+func (b *pointerBackend) LoadTable(ctx context.Context, ident table.Identifier) (*table.Table, error) {
+	var gone string
+	for {
+		location, err := b.pointers.get(ctx, ident)
+		if err != nil {
+			return nil, err
+		}
+		if metadata, ok := b.parsed.Get(location); ok {
+			return table.New(ident, metadata, location, b.fileSystem, b), nil
+		}
+		loaded, err := table.NewFromLocation(ctx, ident, location, b.fileSystem, b)
+		if errors.Is(err, storage.ErrNotExist) && location != gone {
+			gone = location
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("table %s: %w", fullName(ident), err)
+		}
+		b.parsed.Add(location, loaded.Metadata())
+		return loaded, nil
+	}
+}
+
+func (b *pointerBackend) createTable(ctx context.Context, ident table.Identifier, metadata table.Metadata) (*table.Table, error) {
+	location, err := b.writeMetadata(ctx, metadata, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.pointers.insert(ctx, ident, location); err != nil {
+		now, lookupErr := b.pointers.get(context.WithoutCancel(ctx), ident)
+		if lookupErr != nil || now != location { // else it went through, and only the answer was lost
+			if errors.Is(err, ErrTableExists) {
+				b.discard(ctx, location)
+			}
+			return nil, err
+		}
+	}
+	b.parsed.Add(location, metadata)
+	return table.New(ident, metadata, location, b.fileSystem, b), nil
+}
+
+// CommitTable applies the updates to the table as it is now, writes the new metadata file, and swaps the pointer.
+func (b *pointerBackend) CommitTable(ctx context.Context, ident table.Identifier, requirements []table.Requirement,
+	updates []table.Update) (table.Metadata, string, error) {
+	current, err := b.LoadTable(ctx, ident)
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: %w", errNotCommitted, err)
+	}
+	for _, requirement := range requirements {
+		if err := requirement.Validate(current.Metadata()); err != nil {
+			return nil, "", fmt.Errorf("%w: %w", table.ErrCommitFailed, err)
+		}
+	}
+	updated, err := table.UpdateTableMetadata(current.Metadata(), updates, current.MetadataLocation())
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: %w", errNotCommitted, err)
+	}
+	if updated.Equals(current.Metadata()) {
+		return current.Metadata(), current.MetadataLocation(), nil
+	}
+	location, err := b.writeMetadata(ctx, updated, metadataVersion(current.MetadataLocation())+1)
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: %w", errNotCommitted, err)
+	}
+	// From here on a cancelled context would only make the outcome unknown, so it is not listened to.
+	won, err := b.pointers.swap(context.WithoutCancel(ctx), ident, current.MetadataLocation(), location)
+	if err != nil {
+		return nil, "", err
+	}
+	if !won {
+		b.discard(ctx, location)
+		return nil, "", fmt.Errorf("%w: the table moved on from %s", table.ErrCommitFailed, path.Base(current.MetadataLocation()))
+	}
+	b.parsed.Add(location, updated)
+	return updated, location, nil
+}
+
+func (b *pointerBackend) dropTable(ctx context.Context, ident table.Identifier) error {
+	return b.pointers.remove(ctx, ident)
+}
+
+func (b *pointerBackend) listTables(ctx context.Context) ([]pointer, error) {
+	return b.pointers.list(ctx)
+}
+
+func (b *pointerBackend) close() error { return b.pointers.close() }
+
+// writeMetadata stores a metadata file durably under a fresh name and returns its location.
+func (b *pointerBackend) writeMetadata(ctx context.Context, metadata table.Metadata, version int) (string, error) {
+	content, err := json.Marshal(metadata)
+	if err != nil {
+		return "", fmt.Errorf("encoding table metadata: %w", err)
+	}
+	suffix := ".metadata.json"
+	if metadata.Properties()[table.MetadataCompressionKey] == table.MetadataCompressionCodecGzip {
+		var packed bytes.Buffer
+		w := gzip.NewWriter(&packed)
+		if _, err := w.Write(content); err != nil {
+			return "", err
+		}
+		if err := w.Close(); err != nil {
+			return "", err
+		}
+		content, suffix = packed.Bytes(), ".gz.metadata.json"
+	}
+	location := fmt.Sprintf("%s/%05d-%s%s", metadataLocation(metadata.Location(), metadata.Properties()), version, uuid.New(), suffix)
+	name, err := nameOf(b.store, location)
+	if err != nil {
+		return "", err
+	}
+	if err := writeObject(ctx, b.store, name, content); err != nil {
+		return "", fmt.Errorf("writing table metadata %q: %w", location, err)
+	}
+	return location, nil
+}
+
+// discard deletes a metadata file that nothing refers to. A file that stays is only litter.
+func (b *pointerBackend) discard(ctx context.Context, location string) {
+	name, err := nameOf(b.store, location)
+	if err == nil {
+		err = b.store.Delete(context.WithoutCancel(ctx), name)
+	}
+	if err != nil {
+		b.logger.Debug("an unused metadata file stays behind", "location", location, "error", err)
+	}
+}
+
+// metadataLocation returns where a table's metadata files lie.
+func metadataLocation(tableLocation string, properties iceberg.Properties) string {
+	if location := properties[table.WriteMetadataPathKey]; location != "" {
+		return strings.TrimRight(location, "/")
+	}
+	return strings.TrimRight(tableLocation, "/") + "/metadata"
+}
+
+// metadataVersion returns the number that a metadata file's name begins with ("00012-<uuid>.metadata.json", "v12.metadata.json").
+func metadataVersion(location string) int {
+	digits, _, _ := strings.Cut(strings.TrimPrefix(path.Base(location), "v"), "-")
+	digits, _, _ = strings.Cut(digits, ".")
+	version, err := strconv.Atoi(digits)
+	if err != nil {
+		return 0
+	}
+	return version
+}
