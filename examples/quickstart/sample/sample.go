@@ -9,7 +9,7 @@ import (
 )
 
 // Name is the file name of the sample, for messages.
-const Name = "nezha.jsonl.zst"
+const Name = "logs.jsonl.zst"
 
 // Lines and Days are how many JSON lines the sample holds and over how many UTC days they are spread.
 const (
@@ -17,7 +17,7 @@ const (
 	Days  = 4
 )
 
-//go:embed nezha.jsonl.zst
+//go:embed logs.jsonl.zst
 var compressed []byte
 
 // Compressed returns a reader of the sample as it is stored: JSON lines, Zstandard-compressed.

@@ -1,0 +1,38 @@
+// Command firn writes, indexes and searches logs in Apache Iceberg tables.
+//
+//	firn create  TABLE [--column name:type]... [--index col=bitmap|bloom|none]... [--value-bloom col]... [--partition-by col]
+//	firn load    TABLE FILE...
+//	firn search  TABLE QUERY [--from T] [--to T] [--limit N] [--order newest|oldest] [--count] [--columns a,b] [--no-index] [--stats]
+//	firn explain TABLE QUERY [same flags]
+//	firn inspect lake | table TABLE | file PATH | index PATH
+//	firn verify  TABLE
+//	firn maintain index TABLE
+//	firn drop    TABLE
+//
+// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some input lines were rejected.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	// A reader that goes away (firn search … | head) shall end firn quietly, after its own clean-up: see output.finish.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() { // the first signal cancels, a second one kills
+		<-ctx.Done()
+		stop()
+	}()
+	a := &app{
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		now: time.Now, getenv: os.Getenv,
+	}
+	code := a.run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,166 @@
+package firn
+
+import (
+	"context"
+	"io"
+
+	"github.com/firnlog/firn/catalog"
+	"github.com/firnlog/firn/ingest"
+	"github.com/firnlog/firn/maintain"
+	"github.com/firnlog/firn/query"
+)
+
+// Tables: see package catalog.
+type (
+	// Table is an immutable view of a table at one snapshot.
+	Table = catalog.Table
+	// TableSpec describes a table to be made.
+	TableSpec = catalog.TableSpec
+	// Column is one column of a table.
+	Column = catalog.Column
+	// DataFile is a data file of a snapshot.
+	DataFile = catalog.DataFile
+	// AddColumn, RenameColumn and WidenColumn are the changes that Table.UpdateSchema takes.
+	AddColumn    = catalog.AddColumn
+	RenameColumn = catalog.RenameColumn
+	WidenColumn  = catalog.WidenColumn
+)
+
+// Names of column types, and of the day partition.
+const (
+	TypeString    = catalog.TypeString
+	TypeBool      = catalog.TypeBool
+	TypeInt       = catalog.TypeInt
+	TypeLong      = catalog.TypeLong
+	TypeFloat     = catalog.TypeFloat
+	TypeDouble    = catalog.TypeDouble
+	TypeTimestamp = catalog.TypeTimestamp
+	TypeDate      = catalog.TypeDate
+	TypeStringMap = catalog.TypeStringMap
+	PartitionDay  = catalog.PartitionDay
+	// ColumnTimestamp is the column of the time, by which tables are partitioned and sorted.
+	ColumnTimestamp = catalog.ColumnTimestamp
+)
+
+// Errors, to be tested with errors.Is.
+var (
+	// ErrTableExists says that a table of that name exists already.
+	ErrTableExists = catalog.ErrTableExists
+	// ErrTableNotFound says that there is no table of that name.
+	ErrTableNotFound = catalog.ErrTableNotFound
+	// ErrInvalid says that a name, column or property is not acceptable; nothing was changed.
+	ErrInvalid = catalog.ErrInvalid
+	// ErrFilesKept says that a table was dropped but that some of its files were left where they are.
+	ErrFilesKept = catalog.ErrFilesKept
+	// ErrSyntax says that a query text cannot be parsed.
+	ErrSyntax = query.ErrSyntax
+	// ErrInvalidRequest says that a request does not fit the table, for example an unknown column.
+	ErrInvalidRequest = query.ErrInvalidRequest
+)
+
+// DefaultColumns returns the columns that every table begins with.
+func DefaultColumns() []Column { return catalog.DefaultColumns() }
+
+// Writing: see package ingest.
+type (
+	// Writer appends rows to a table.
+	Writer = ingest.Writer
+	// WriterOptions tune a Writer.
+	WriterOptions = ingest.Options
+	// WriteReport counts what a Writer did.
+	WriteReport = ingest.Report
+	// Record is a row to be written.
+	Record = ingest.Row
+	// Field is a named value of a Record.
+	Field = ingest.Field
+	// Input is an opened file of lines.
+	Input = ingest.Input
+	// LoadOptions refine Load.
+	LoadOptions = ingest.LoadOptions
+	// Reject is an input line that Load set aside.
+	Reject = ingest.Reject
+	// RejectError says why a row was not taken.
+	RejectError = ingest.RejectError
+	// SlogHandler writes the records of log/slog into a table.
+	SlogHandler = ingest.SlogHandler
+	// SlogOptions refine NewSlogHandler.
+	SlogOptions = ingest.SlogOptions
+)
+
+// F returns a Field.
+func F(name string, value any) Field { return ingest.F(name, value) }
+
+// Load appends the JSON lines of r to a Writer. See ingest.Load.
+func Load(ctx context.Context, w *Writer, r io.Reader, opts LoadOptions) error {
+	return ingest.Load(ctx, w, r, opts)
+}
+
+// OpenInput opens a file of lines, plain, gzip or zstd; "-" is standard input.
+func OpenInput(path string) (*Input, error) { return ingest.OpenInput(path) }
+
+// NewSlogHandler returns a handler for log/slog that writes into w, which it owns from now on.
+func NewSlogHandler(ctx context.Context, w *Writer, opts SlogOptions) *SlogHandler {
+	return ingest.NewSlogHandler(ctx, w, opts)
+}
+
+// Searching: see package query.
+type (
+	// Predicate is a condition on one row.
+	Predicate = query.Predicate
+	// Request is a search over one table.
+	Request = query.Request
+	// Scan is a planned search.
+	Scan = query.Scan
+	// Task is one data file that pruning left.
+	Task = query.Task
+	// Row is one row of a result.
+	Row = query.Row
+	// Stats tells what a search cost and why.
+	Stats = query.Stats
+	// Explanation tells how a search was pruned.
+	Explanation = query.Explanation
+
+	// The predicates.
+	All      = query.All
+	HasToken = query.HasToken
+	Phrase   = query.Phrase
+	Equal    = query.Equal
+	In       = query.In
+	Compare  = query.Compare
+	Between  = query.Between
+	IsNull   = query.IsNull
+	Prefix   = query.Prefix
+	Contains = query.Contains
+	And      = query.And
+	Or       = query.Or
+	Not      = query.Not
+)
+
+// The orders of a search.
+const (
+	NewestFirst = query.NewestFirst
+	OldestFirst = query.OldestFirst
+)
+
+// Parse reads a Predicate from a query text: words, "a phrase", field:value, field:"a phrase", AND OR NOT ( ), and * for everything.
+func Parse(text string) (Predicate, error) { return query.Parse(text) }
+
+// Col names a column, or, if the table has no such column, a key of attrs.
+func Col(name string) query.Column { return query.Col(name) }
+
+// Attr names a key of attrs.
+func Attr(key string) query.Column { return query.Attr(key) }
+
+// Maintenance: see package maintain.
+type (
+	// VerifyOptions refine Verify.
+	VerifyOptions = maintain.VerifyOptions
+	// VerifyReport is what Verify found.
+	VerifyReport = maintain.Report
+	// IndexOptions refine PlanIndex.
+	IndexOptions = maintain.IndexOptions
+	// IndexPlan says which sidecars are to be built.
+	IndexPlan = maintain.IndexPlan
+	// IndexResult says what applying an IndexPlan did.
+	IndexResult = maintain.IndexResult
+)
