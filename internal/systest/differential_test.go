@@ -1,0 +1,262 @@
+package systest
+
+import (
+	"fmt"
+	"math/rand"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/firnlog/firn"
+	"github.com/firnlog/firn/internal/loggen"
+	"github.com/firnlog/firn/internal/oracle"
+	"github.com/firnlog/firn/query"
+)
+
+// setting is a way to index a table.
+type setting struct {
+	name        string
+	kinds       []firn.IndexKind
+	properties  map[string]string
+	partitionBy string
+	otherColumn string // also indexed
+}
+
+func settings() []setting {
+	return []setting{
+		{name: "none"},
+		{name: "bloom", kinds: []firn.IndexKind{firn.IndexBloom}},
+		{name: "bitmap", kinds: []firn.IndexKind{firn.IndexBitmap}, partitionBy: "app_id"},
+		{name: "both", kinds: []firn.IndexKind{firn.IndexBitmap, firn.IndexBloom}, otherColumn: "host"},
+	}
+}
+
+// table makes an empty table with this setting.
+func (s setting) table(t testing.TB, lake *firn.Lake, name string, columns []oracle.Column) *firn.Table {
+	t.Helper()
+	spec := firn.TableSpec{Name: name, PartitionBy: s.partitionBy, Properties: map[string]string{}}
+	for k, v := range s.properties {
+		spec.Properties[k] = v
+	}
+	for _, column := range []string{oracle.MessageColumn, s.otherColumn} {
+		if column != "" {
+			key, v := firn.IndexProperty(column, s.kinds...)
+			spec.Properties[key] = v
+		}
+	}
+	types := map[oracle.Type]string{
+		oracle.String: firn.TypeString, oracle.Bool: firn.TypeBool, oracle.Int: firn.TypeInt, oracle.Long: firn.TypeLong,
+		oracle.Float: firn.TypeFloat, oracle.Double: firn.TypeDouble, oracle.Timestamp: firn.TypeTimestamp, oracle.Date: firn.TypeDate,
+	}
+	for _, c := range columns[len(oracle.DefaultColumns()):] {
+		spec.Columns = append(spec.Columns, firn.Column{Name: c.Name, Type: types[c.Type]})
+	}
+	created, err := lake.Create(t.Context(), spec)
+	require.NoError(t, err)
+	return created
+}
+
+// question is a query in both languages.
+type question struct {
+	query oracle.Query
+	ask   firn.Predicate
+	text  string // for messages
+}
+
+// questions makes random queries about a source: some as search text, some as predicates.
+func questions(t testing.TB, m *oracle.Mapper, s source, texts, others int, seed int64) []question {
+	t.Helper()
+	in := s.reader(t)
+	defer in.Close()
+	rows, err := oracle.Sample(in, m, 4000, 0, seed)
+	require.NoError(t, err)
+	require.NotEmpty(t, rows)
+	g := oracle.NewGenerator(seed, m, rows)
+	var list []question
+	for range texts {
+		q, text := g.Text()
+		parsed, err := firn.Parse(text)
+		require.NoError(t, err, text)
+		list = append(list, question{q, parsed, text})
+	}
+	for range others {
+		q := g.Any()
+		p := predicate(q.Where)
+		list = append(list, question{q, p, p.String()})
+	}
+	return list
+}
+
+// examine compares a table with the oracle.
+type examine struct {
+	lake      *firn.Lake
+	table     *firn.Table
+	mapper    *oracle.Mapper
+	questions []question
+	truth     *oracle.Result
+	keep      int
+	rng       *rand.Rand
+}
+
+// request is the question as a request.
+func (q question) request() firn.Request {
+	return firn.Request{Predicate: q.ask, From: q.query.From, To: q.query.To}
+}
+
+func (q question) String() string {
+	return fmt.Sprintf("%s [%s, %s)", q.text, q.query.From.Format(time.RFC3339Nano), q.query.To.Format(time.RFC3339Nano))
+}
+
+// everything compares all rows.
+func (e *examine) everything(t *testing.T) {
+	var digest uint64
+	var rows int64
+	scan, err := e.lake.Plan(t.Context(), e.table, firn.Request{Order: firn.OldestFirst})
+	require.NoError(t, err)
+	last := ""
+	for row, err := range scan.Rows(t.Context()) {
+		require.NoError(t, err)
+		text, err := row.MarshalJSON()
+		require.NoError(t, err)
+		c, err := oracle.CanonicalJSON(text)
+		require.NoError(t, err)
+		digest += oracle.RowHash(c)
+		rows++
+		at := timeOf(t, string(text))
+		require.LessOrEqual(t, last, at, "rows are not in order of time")
+		last = at
+	}
+	require.Equal(t, e.truth.Rows, rows)
+	require.Equal(t, e.truth.Digest, digest, "some row reads back differently")
+}
+
+// timeOf cuts the timestamp out of a row. Its text has a fixed length, so it can be compared as text.
+func timeOf(t testing.TB, row string) string {
+	t.Helper()
+	const before = `{"_timestamp":"`
+	require.True(t, strings.HasPrefix(row, before), row)
+	at, _, _ := strings.Cut(row[len(before):], `"`)
+	return at
+}
+
+// answers compares the answers of all questions.
+func (e *examine) answers(t *testing.T) {
+	for i, q := range e.questions {
+		want := e.truth.Answers[i]
+		r := q.request()
+		got, _ := count(t, e.lake, e.table, r)
+		require.Equal(t, want.Count, got, "count with indexes: %v", q)
+		r.NoIndex = true
+		got, _ = count(t, e.lake, e.table, r)
+		require.Equal(t, want.Count, got, "count without indexes: %v", q)
+
+		r.Order = []query.Order{firn.NewestFirst, firn.OldestFirst}[e.rng.Intn(2)]
+		if want.Count > int64(e.keep) {
+			r.Limit = []int{1, 10, 200}[e.rng.Intn(3)]
+		}
+		plain := rowTexts(t, e.lake, e.table, r)
+		r.NoIndex = false
+		indexed := rowTexts(t, e.lake, e.table, r)
+		require.Equal(t, plain, indexed, "rows with and without indexes: %v", q)
+		times := make([]string, len(indexed))
+		for i, row := range indexed {
+			times[i] = timeOf(t, row)
+			if r.Order == firn.NewestFirst {
+				times[i] = "" // checked below
+			}
+		}
+		require.True(t, sort.StringsAreSorted(times), "order: %v", q)
+		if r.Order == firn.NewestFirst {
+			for i := 1; i < len(indexed); i++ {
+				require.GreaterOrEqual(t, timeOf(t, indexed[i-1]), timeOf(t, indexed[i]), "order: %v", q)
+			}
+		}
+		if r.Limit > 0 {
+			require.Len(t, indexed, r.Limit, "limit: %v", q)
+			continue
+		}
+		found := canonical(t, indexed)
+		sort.Strings(found)
+		require.Equal(t, want.Rows, found, "rows: %v", q)
+	}
+}
+
+// plan of one differential test.
+type differential struct {
+	source        source
+	columns       []oracle.Column
+	texts, others int
+	seed          int64
+	writer        firn.WriterOptions
+}
+
+func (d differential) run(t *testing.T) {
+	const keep = 200
+	m := oracle.NewMapper(d.columns)
+	list := questions(t, m, d.source, d.texts, d.others, d.seed)
+	queries := make([]oracle.Query, len(list))
+	for i := range list {
+		queries[i] = list[i].query
+	}
+	in := d.source.reader(t)
+	truth, err := oracle.Evaluate(in, m, queries, oracle.Options{Keep: keep, Digest: true})
+	require.NoError(t, err)
+	require.NoError(t, in.Close())
+	for i := range truth.Answers {
+		if truth.Answers[i].Count == 0 {
+			truth.Answers[i].Rows = []string{}
+		}
+	}
+	for _, s := range settings() {
+		t.Run(s.name, func(t *testing.T) {
+			lake := openLake(t, t.TempDir())
+			table, report := load(t, lake, s.table(t, lake, "logs", d.columns), d.source, d.writer)
+			require.Equal(t, truth.Rows, report.Rows)
+			require.Equal(t, truth.Rows, report.CommittedRows)
+			require.Equal(t, truth.Rejected, report.Rejected)
+			verified, err := lake.Verify(t.Context(), table, firn.VerifyOptions{})
+			require.NoError(t, err)
+			require.True(t, verified.OK, "%+v", verified.Problems)
+			require.Equal(t, truth.Rows, verified.Rows)
+			e := &examine{lake: lake, table: table, mapper: m, questions: list, truth: truth, keep: keep, rng: rand.New(rand.NewSource(d.seed))}
+			e.everything(t)
+			e.answers(t)
+			t.Logf("%d rows, %d files, %d questions", truth.Rows, verified.Files, len(list))
+		})
+	}
+}
+
+// typedColumns are columns that the generator's lines have values for, fitting ones and others.
+func typedColumns() []oracle.Column {
+	return append(oracle.DefaultColumns(), oracle.Column{Name: "retries", Type: oracle.Int}, oracle.Column{Name: "sampled", Type: oracle.Bool},
+		oracle.Column{Name: "status", Type: oracle.Long}, oracle.Column{Name: "user", Type: oracle.Double})
+}
+
+func TestDifferentialGenerated(t *testing.T) {
+	for seed := range int64(2) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			differential{
+				source: generated(loggen.Options{Seed: 100 + seed, Rows: 3000, Days: 3}), columns: typedColumns(), texts: 80, others: 60, seed: seed,
+				writer: firn.WriterOptions{BufferBytes: 1 << 20, TargetFileBytes: 64 << 10},
+			}.run(t)
+		})
+	}
+}
+
+func TestDifferentialCorpora(t *testing.T) {
+	if !longTests() {
+		t.Skip("set FIRN_TEST_LONG=1")
+	}
+	for _, s := range corpora(t) {
+		t.Run(s.name, func(t *testing.T) {
+			d := differential{source: s, columns: oracle.DefaultColumns(), texts: 45, others: 20, seed: 11}
+			if s.limit > 0 {
+				d.writer = firn.WriterOptions{BufferBytes: 64 << 20, TargetFileBytes: 2 << 20}
+			}
+			d.run(t)
+		})
+	}
+}
