@@ -113,6 +113,3 @@ type Row struct{}
 
 // MarshalJSON prints the row as an object with one entry for each column, in the table's order.
 func (r Row) MarshalJSON() ([]byte, error) { return nil, errors.ErrUnsupported }
-
-// Parse reads a predicate from a text.
-func Parse(text string) (Predicate, error) { return nil, ErrSyntax }

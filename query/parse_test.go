@@ -1,0 +1,228 @@
+package query
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func msg(text string) HasToken { return HasToken{Col("log_msg"), text} }
+
+func TestParse(t *testing.T) {
+	for text, want := range map[string]Predicate{
+		"*":                        All{},
+		" error ":                  msg("error"),
+		"a b":                      And{msg("a"), msg("b")},
+		"a AND b":                  And{msg("a"), msg("b")},
+		"a OR b c":                 Or{msg("a"), And{msg("b"), msg("c")}},
+		"a OR b OR c":              Or{msg("a"), msg("b"), msg("c")},
+		"(a OR b) c":               And{Or{msg("a"), msg("b")}, msg("c")},
+		"NOT a b":                  And{Not{msg("a")}, msg("b")},
+		"NOT (a b)":                Not{And{msg("a"), msg("b")}},
+		"a NOT b":                  And{msg("a"), Not{msg("b")}},
+		"a AND(b)":                 And{msg("a"), msg("b")},
+		"NOT NOT a":                Not{Not{msg("a")}},
+		"((a))":                    msg("a"),
+		"and or not":               And{msg("and"), msg("or"), msg("not")},
+		`"AND"`:                    Phrase{Col("log_msg"), "AND"},
+		"log_msg:AND":              msg("AND"),
+		"ANDROID":                  msg("ANDROID"),
+		`"a phrase, here"`:         Phrase{Col("log_msg"), "a phrase, here"},
+		`foo"bar baz"`:             And{msg("foo"), Phrase{Col("log_msg"), "bar baz"}},
+		"level:ERROR":              Equal{Col("level"), "ERROR"},
+		"status:500":               Equal{Col("status"), "500"},
+		"attrs.pod:x-1":            Equal{Attr("pod"), "x-1"},
+		"attrs.größe:5":            Equal{Attr("größe"), "5"},
+		"attrs.9:5":                Equal{Attr("9"), "5"},
+		"größe:5":                  msg("größe:5"),
+		"log_msg:word":             msg("word"),
+		`log_msg:"two words"`:      Phrase{Col("log_msg"), "two words"},
+		`host:"web 1"`:             Phrase{Col("host"), "web 1"},
+		`host:""`:                  Equal{Col("host"), ""},
+		`host:a\ b`:                Equal{Col("host"), "a b"},
+		"host:a:b":                 Equal{Col("host"), "a:b"},
+		"http://x/y?a=b:c":         msg("http://x/y?a=b:c"),
+		`x:\//y`:                   Equal{Col("x"), "//y"},
+		"2013-05-04T10:00":         msg("2013-05-04T10:00"),
+		"10.0.0.1:80":              msg("10.0.0.1:80"),
+		"/var/log/a.b":             msg("/var/log/a.b"),
+		"key=value,x[1]{2}":        msg("key=value,x[1]{2}"),
+		`a\:b`:                     msg("a:b"),
+		`a\:b:c`:                   Equal{Col("a:b"), "c"},
+		`attrs.a\ b:c`:             Equal{Attr("a b"), "c"},
+		`\(x\)`:                    msg("(x)"),
+		`C:\Users\bob`:             Equal{Col("C"), `\Users\bob`},
+		`\d+`:                      msg(`\d+`),
+		`"C:\temp\\"`:              Phrase{Col("log_msg"), `C:\temp\`},
+		`"a \"b\" c"`:              Phrase{Col("log_msg"), `a "b" c`},
+		`\*`:                       msg("*"),
+		"conn*":                    msg("conn*"),
+		"@timestamp:x _a:b a.b:c":  And{Equal{Col("@timestamp"), "x"}, Equal{Col("_a"), "b"}, Equal{Col("a.b"), "c"}},
+		"日本 OR 語":                  Or{msg("日本"), msg("語")},
+		"a\tb\n c":                 And{msg("a"), msg("b"), msg("c")},
+		"attrs:x":                  Equal{Col("attrs"), "x"},
+		"NOT level:a OR NOT (b c)": Or{Not{Equal{Col("level"), "a"}}, Not{And{msg("b"), msg("c")}}},
+	} {
+		got, err := Parse(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, got, text)
+	}
+}
+
+func TestParseErrorsPointAtTheCharacter(t *testing.T) {
+	for text, want := range map[string]struct {
+		offset int
+		says   string
+	}{
+		"":               {0, "empty"},
+		"   ":            {0, "empty"},
+		"a (b":           {2, "never closed"},
+		"a b) c":         {3, "no ("},
+		"a ()":           {3, "between the parentheses"},
+		"AND a":          {0, "not an operator"},
+		"a AND":          {5, "ends here"},
+		"a AND OR b":     {6, "not an operator"},
+		"a OR )":         {5, "before )"},
+		"NOT":            {3, "ends here"},
+		"level: x":       {6, `after "level:"`},
+		"level:(a OR b)": {6, "expected a value"},
+		":x":             {0, "field name"},
+		`a "b c`:         {2, "quote is never closed"},
+		`""`:             {0, "phrase is empty"},
+		`host:"b c`:      {5, "quote is never closed"},
+		`a\`:             {1, "after the backslash"},
+		`x:\`:            {2, "after the backslash"},
+		`"a\`:            {2, "after the backslash"},
+	} {
+		_, err := Parse(text)
+		require.ErrorIs(t, err, ErrSyntax, text)
+		var syntax *SyntaxError
+		require.ErrorAs(t, err, &syntax, text)
+		require.Equal(t, want.offset, syntax.Offset, "%s: %v", text, err)
+		require.ErrorContains(t, err, want.says, text)
+	}
+	_, err := Parse("größe level:")
+	require.EqualError(t, err, "syntax error in query at character 13: expected a value after \"level:\"; write \\: to search for the text itself\n"+
+		"    größe level:\n"+
+		"                ^")
+	_, err = Parse(strings.Repeat("NOT ", 100_000) + "a")
+	require.ErrorContains(t, err, "nested")
+	_, err = Parse(strings.Repeat("(", 100_000) + "a")
+	require.ErrorContains(t, err, "nested")
+}
+
+// randomExpressible returns a predicate that the text language can express.
+func randomExpressible(r *rand.Rand, depth int) Predicate {
+	text := func() string {
+		const alphabet = `ab9_:/.*()"\ -=@é日` + "\t\xff"
+		runes := []rune(alphabet)
+		var b strings.Builder
+		for range 1 + r.IntN(6) {
+			b.WriteRune(runes[r.IntN(len(runes))])
+		}
+		if r.IntN(8) == 0 {
+			return []string{"AND", "OR", "NOT", "*", "//x", "http://x", "a:b", "a\xffb"}[r.IntN(8)]
+		}
+		return b.String()
+	}
+	column := func() Column {
+		switch r.IntN(4) {
+		case 0:
+			return Attr("k" + text())
+		case 1:
+			return Col("a.b-@c")
+		case 2:
+			return Attr("größe 9")
+		default:
+			return Col("level")
+		}
+	}
+	list := func() []Predicate {
+		l := make([]Predicate, 2+r.IntN(3))
+		for i := range l {
+			l[i] = randomExpressible(r, depth-1)
+		}
+		return l
+	}
+	n := 5
+	if depth > 0 {
+		n = 8
+	}
+	switch r.IntN(n) {
+	case 0:
+		return All{}
+	case 1:
+		return msg(text())
+	case 2:
+		return Phrase{Col("log_msg"), text()}
+	case 3:
+		return Phrase{column(), text()}
+	case 4:
+		if r.IntN(5) == 0 {
+			return Equal{column(), ""}
+		}
+		return Equal{column(), text()}
+	case 5:
+		return And(list())
+	case 6:
+		return Or(list())
+	default:
+		return Not{randomExpressible(r, depth-1)}
+	}
+}
+
+func TestPrintedPredicatesParseBack(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		want := randomExpressible(r, 4)
+		got, err := Parse(want.String())
+		require.NoError(t, err, "%s  of  %#v", want, want)
+		require.Equal(t, want, got, "%s", want)
+	}
+}
+
+func TestPrintedForms(t *testing.T) {
+	for want, p := range map[string]Predicate{
+		`host:"x"`:                   HasToken{Col("host"), "x"},
+		`status>=500`:                Compare{Col("status"), GreaterOrEqual, 500},
+		`attrs.status<5`:             Compare{Attr("status"), Less, "5"},
+		`status:[1 TO 5]`:            Between{Col("status"), 1, 5},
+		`NOT host:*`:                 IsNull{Col("host")},
+		`NOT NOT host:*`:             Not{IsNull{Col("host")}},
+		`host:web*`:                  Prefix{Col("host"), "web"},
+		`log_msg:~"a b"`:             Contains{Col("log_msg"), "a b"},
+		`level:a OR level:b`:         In{Col("level"), []any{"a", "b"}},
+		`(level:a OR level:b) AND x`: And{In{Col("level"), []any{"a", "b"}}, msg("x")},
+		`NOT (level:a OR level:b)`:   Not{In{Col("level"), []any{"a", "b"}}},
+		`NOT level:a`:                Not{In{Col("level"), []any{"a"}}},
+		`NOT *`:                      In{Col("level"), nil},
+		`log_msg="a b"`:              Equal{Col("log_msg"), "a b"},
+		`*`:                          And{},
+		`a AND NOT *`:                And{msg("a"), Or{}},
+		`(a OR b) AND c`:             And{Or{msg("a"), msg("b")}, And{msg("c")}},
+		`ok:true AND x:1.5 AND y:-3`: And{Equal{Col("ok"), true}, Equal{Col("x"), 1.5}, Equal{Col("y"), int8(-3)}},
+		`x:a\*`:                      Equal{Col("x"), "a*"},
+		`a AND <nil>`:                And{msg("a"), nil},
+	} {
+		require.Equal(t, want, p.String())
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{`a "b c" OR NOT (level:x attrs.y:"z")`, `\(x\) a\:b http://x *`, `x:\//y "a\"b"`, "((((", ":", `\`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := Parse(text)
+		if err != nil {
+			require.ErrorIs(t, err, ErrSyntax)
+			require.NotEmpty(t, err.Error())
+			return
+		}
+		again, err := Parse(p.String())
+		require.NoError(t, err, "printed: %s", p)
+		require.Equal(t, p, again, "printed: %s", p)
+	})
+}
