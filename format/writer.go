@@ -1,13 +1,15 @@
 package format
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/compress"
-	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/metadata"
 )
 
@@ -41,13 +43,17 @@ type Footer struct {
 
 // Writer writes one Parquet file. It is not safe for concurrent use.
 type Writer struct {
-	schema *Schema
-	opts   WriterOptions
-	leaves []leaf
-	file   *file.Writer
-	rows   int64
-	err    error
-	chunk  chunkScratch
+	schema  *Schema
+	opts    WriterOptions
+	leaves  []leaf
+	out     *sink
+	chunk   *chunkWriter
+	meta    *metadata.FileMetaDataBuilder
+	indexes metadata.PageIndexBuilder
+	blooms  metadata.FileBloomFilterBuilder
+	rows    int64
+	groups  int
+	err     error
 }
 
 // NewWriter starts a file of this schema on w, which gets the bytes in order and need not be buffered.
@@ -58,59 +64,60 @@ func NewWriter(w io.Writer, schema *Schema, opts WriterOptions) (*Writer, error)
 	if opts.PageBytes <= 0 {
 		opts.PageBytes = DefaultPageBytes
 	}
+	if opts.SortedBy == "" {
+		opts.SortedBy = DefaultSortColumn
+	}
 	sc, leaves, err := parquetSchema(schema)
 	if err != nil {
 		return nil, err
 	}
-	props := []parquet.WriterProperty{
-		parquet.WithDataPageSize(int64(opts.PageBytes)),
-		parquet.WithDataPageVersion(parquet.DataPageV2),
-		parquet.WithVersion(parquet.V2_LATEST),
-		parquet.WithPageIndexEnabled(true),
-		parquet.WithCompression(compress.Codecs.Zstd),
-		parquet.WithCompressionLevel(1),
-		parquet.WithCreatedBy("firn"),
-		parquet.WithBatchSize(256),
+	out := &sink{w: w}
+	chunk, err := newChunkWriter(out, opts.PageBytes)
+	if err != nil {
+		return nil, err
 	}
-	sortColumn := opts.SortedBy
-	if sortColumn == "" {
-		sortColumn = DefaultSortColumn
+	kv, err := keyValues(opts.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	fw := &Writer{schema: schema, opts: opts, leaves: leaves, out: out, chunk: chunk,
+		meta:    metadata.NewFileMetadataBuilder(sc, writerProperties(schema, leaves, opts), kv),
+		indexes: metadata.PageIndexBuilder{Schema: sc}, blooms: metadata.FileBloomFilterBuilder{Schema: sc}}
+	_, err = out.Write([]byte(magic))
+	return fw, err
+}
+
+// magic starts and ends every Parquet file.
+const magic = "PAR1"
+
+// writerProperties returns what arrow-go's metadata builders need to know of how the chunks are written.
+func writerProperties(s *Schema, leaves []leaf, opts WriterOptions) *parquet.WriterProperties {
+	props := []parquet.WriterProperty{
+		parquet.WithVersion(parquet.V2_LATEST),
+		parquet.WithCompression(compress.Codecs.Zstd),
+		parquet.WithCreatedBy("firn"),
 	}
 	for i, l := range leaves {
-		f := schema.Fields[l.field]
-		path := l.descr.Path()
-		if l.part == partValue && f.Name == sortColumn {
+		f := s.Fields[l.field]
+		if l.part == partValue && f.Name == opts.SortedBy {
 			props = append(props, parquet.WithSortingColumns([]parquet.SortingColumn{{ColumnIdx: int32(i), NullsFirst: true}}))
 		}
 		switch f.Type {
 		case TypeTimestamp, TypeInt32, TypeInt64, TypeDate:
-			props = append(props, parquet.WithDictionaryFor(path, false), parquet.WithEncodingFor(path, parquet.Encodings.DeltaBinaryPacked))
-		}
-		if slices.Contains(opts.BloomColumns, f.Name) {
-			props = append(props, parquet.WithBloomFilterEnabledFor(path, true), parquet.WithAdaptiveBloomFilterEnabledFor(path, true))
+			props = append(props, parquet.WithEncodingFor(l.descr.Path(), parquet.Encodings.DeltaBinaryPacked))
 		}
 	}
-	fw, err := file.NewParquetWriterWithError(nopCloser{w}, sc.Root(), file.WithWriterProps(parquet.NewWriterProperties(props...)), file.WithWriteMetadata(keyValues(opts.Metadata)))
-	if err != nil {
-		return nil, fmt.Errorf("start Parquet file: %w", err)
-	}
-	return &Writer{schema: schema, opts: opts, leaves: leaves, file: fw}, nil
+	return parquet.NewWriterProperties(props...)
 }
 
-// nopCloser hides a Close method, which arrow-go's writer would call.
-type nopCloser struct{ io.Writer }
-
-func keyValues(m map[string]string) metadata.KeyValueMetadata {
+func keyValues(m map[string]string) (metadata.KeyValueMetadata, error) {
 	kv := metadata.NewKeyValueMetadata()
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		if err := kv.Append(k, m[k]); err != nil {
+			return nil, fmt.Errorf("file metadata: %w", err)
+		}
 	}
-	slices.Sort(keys)
-	for _, k := range keys {
-		_ = kv.Append(k, m[k])
-	}
-	return kv
+	return kv, nil
 }
 
 // Write writes the rows of b, which must be in the file's sort order and follow all rows written before. The batch has one column
@@ -152,39 +159,78 @@ func (w *Writer) columns(b *Batch) ([]*Column, error) {
 }
 
 func (w *Writer) writeRowGroup(columns []*Column, start, end int) error {
-	rg, err := w.file.AppendRowGroupChecked()
-	if err != nil {
+	group := w.meta.AppendRowGroup()
+	if err := w.indexes.AppendRowGroup(); err != nil {
 		return fmt.Errorf("write row group: %w", err)
 	}
-	for _, l := range w.leaves {
-		cw, err := rg.NextColumn()
-		if err != nil {
-			return fmt.Errorf("write row group: %w", err)
-		}
+	filters := map[string]metadata.BloomFilterBuilder{}
+	for i, l := range w.leaves {
 		f := w.schema.Fields[l.field]
-		if err := w.chunk.write(cw, f, l, columns[l.field], start, end); err != nil {
+		if err := w.writeChunk(group, i, columns[l.field], start, end); err != nil {
 			return fmt.Errorf("write column %q: %w", f.Name, err)
 		}
-		if w.opts.Observer != nil && f.Type == TypeString {
-			for i, text := range columns[l.field].Texts[start:end] {
-				if text != nil {
-					w.opts.Observer.ObserveText(f.ID, uint32(w.rows)+uint32(i), text)
-				}
+		if l.part == partValue && slices.Contains(w.opts.BloomColumns, f.Name) {
+			if filter := bloomFilter(f, columns[l.field], start, end); filter != nil {
+				filters[l.descr.Path()] = filter
 			}
 		}
+		if w.opts.Observer != nil && f.Type == TypeString {
+			w.observe(f, columns[l.field].Texts[start:end])
+		}
 	}
-	if err := rg.Close(); err != nil {
+	group.SetNumRows(end - start)
+	if err := group.Finish(0, int16(w.groups)); err != nil {
 		return fmt.Errorf("write row group: %w", err)
 	}
+	w.blooms.AppendRowGroup(group, filters)
+	w.groups++
 	w.rows += int64(end - start)
 	return nil
+}
+
+func (w *Writer) writeChunk(group *metadata.RowGroupMetaDataBuilder, at int, c *Column, start, end int) error {
+	l := w.leaves[at]
+	f := w.schema.Fields[l.field]
+	offsets, err := w.indexes.GetOffsetIndexBuilder(at)
+	if err != nil {
+		return err
+	}
+	var bounds metadata.ColumnIndexBuilder
+	if l.part == partValue {
+		if bounds, err = w.indexes.GetColumnIndexBuilder(at); err != nil {
+			return err
+		}
+	}
+	w.chunk.begin(f, l, group.NextColumnChunk(), bounds, offsets)
+	switch {
+	case l.part == partMapKey:
+		err = w.chunk.writeTexts(c.Keys[c.Offsets[start]:c.Offsets[end]], c.Offsets[start:end+1])
+	case l.part == partMapValue:
+		err = w.chunk.writeTexts(c.Values[c.Offsets[start]:c.Offsets[end]], c.Offsets[start:end+1])
+	case f.Type == TypeString:
+		err = w.chunk.writeTexts(c.Texts[start:end], nil)
+	default:
+		err = w.chunk.writeNumbers(c, start, end)
+	}
+	if err != nil {
+		return err
+	}
+	return w.chunk.end()
+}
+
+func (w *Writer) observe(f Field, texts [][]byte) {
+	for i, text := range texts {
+		if text != nil {
+			w.opts.Observer.ObserveText(f.ID, uint32(w.rows)+uint32(i), text)
+		}
+	}
 }
 
 // Rows returns the number of rows written so far.
 func (w *Writer) Rows() int64 { return w.rows }
 
-// BytesWritten returns the number of (compressed) bytes given to the underlying writer so far.
-func (w *Writer) BytesWritten() int64 { return w.file.TotalBytesWritten() }
+// BytesWritten returns the number of (compressed) bytes written so far; some of them may still be buffered.
+func (w *Writer) BytesWritten() int64 { return w.out.pos }
 
 // Close writes the footer. A file without rows is refused: nothing in a table may be empty. The underlying writer is not closed.
 func (w *Writer) Close() (*Footer, error) {
@@ -194,13 +240,42 @@ func (w *Writer) Close() (*Footer, error) {
 	if w.rows == 0 {
 		return nil, fmt.Errorf("%w: a file without rows cannot be written; drop it instead", ErrInvalidBatch)
 	}
-	if err := w.file.Close(); err != nil {
-		return nil, fmt.Errorf("write footer: %w", err)
-	}
-	w.err = fmt.Errorf("the file is closed already")
-	md, err := w.file.FileMetadata()
+	md, err := w.finish()
 	if err != nil {
-		return nil, fmt.Errorf("write footer: %w", err)
+		w.err = fmt.Errorf("write footer: %w", err)
+		return nil, w.err
 	}
-	return &Footer{Rows: w.rows, Size: w.file.TotalBytesWritten(), Metadata: md}, nil
+	w.err = errClosed
+	return &Footer{Rows: w.rows, Size: w.out.pos, Metadata: md}, nil
+}
+
+// errClosed is what a Writer says after Close.
+var errClosed = errors.New("the file is closed already")
+
+// finish writes what follows the row groups: bloom filters, page index, footer.
+func (w *Writer) finish() (*metadata.FileMetaData, error) {
+	if err := w.blooms.WriteTo(w.out); err != nil {
+		return nil, err
+	}
+	var at metadata.PageIndexLocation
+	w.indexes.Finish()
+	if err := w.indexes.WriteTo(w.out, &at); err != nil {
+		return nil, err
+	}
+	if err := w.meta.SetPageIndexLocation(at); err != nil {
+		return nil, err
+	}
+	md, err := w.meta.Finish()
+	if err != nil {
+		return nil, err
+	}
+	n, err := md.WriteTo(w.out, nil)
+	if err != nil {
+		return nil, err
+	}
+	tail := append(binary.LittleEndian.AppendUint32(nil, uint32(n)), magic...)
+	if _, err := w.out.Write(tail); err != nil {
+		return nil, err
+	}
+	return md, w.out.flush()
 }
