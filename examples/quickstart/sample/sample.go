@@ -6,6 +6,8 @@ import (
 	"bytes"
 	_ "embed"
 	"io"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // Name is the file name of the sample, for messages.
@@ -20,5 +22,11 @@ const (
 //go:embed logs.jsonl.zst
 var compressed []byte
 
-// Compressed returns a reader of the sample as it is stored: JSON lines, Zstandard-compressed.
-func Compressed() io.Reader { return bytes.NewReader(compressed) }
+// Open returns the JSON lines of the sample.
+func Open() (io.ReadCloser, error) {
+	decoder, err := zstd.NewReader(bytes.NewReader(compressed))
+	if err != nil {
+		return nil, err
+	}
+	return decoder.IOReadCloser(), nil
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The numbers of matches were counted in the sample by a program of its own.
+func TestPrune(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	for query, want := range map[string]string{
+		defaultQuery:            "25",
+		"IllegalStateException": "25",
+		`level:error ticket`:    "16",
+		`trace_id:7a20775247d425aa73b0a392896e3dfc NOT info`: "",
+	} {
+		var out bytes.Buffer
+		var asked string
+		duckDB := findDuckDB(t.Context())
+		run1 := func(ctx context.Context, sql string) (string, error) {
+			asked = sql
+			if duckDB == nil {
+				return "?", nil
+			}
+			return duckDB(ctx, sql)
+		}
+		require.NoError(t, run(t.Context(), &out, query, run1))
+		t.Log("\n" + out.String())
+		require.Contains(t, out.String(), "4 files with 3788 rows in the table")
+		require.Contains(t, asked, "read_parquet([")
+		require.Contains(t, asked, "log_date=2023-01-29")
+		if duckDB != nil && want != "" {
+			require.Contains(t, out.String(), "DuckDB finds "+want+" rows.")
+		}
+	}
+}
+
+func TestPruneWithoutDuckDB(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	var out bytes.Buffer
+	require.NoError(t, run(t.Context(), &out, "IllegalStateException", nil))
+	require.Contains(t, out.String(), "fetched the 25 candidate rows")
+	require.Contains(t, out.String(), "all of them match") // exact posting lists leave nothing to check
+
+	out.Reset()
+	require.NoError(t, run(t.Context(), &out, "Zwitschermaschine", nil))
+	require.Contains(t, out.String(), "nothing to read")
+}
+
+func TestSQLQuotes(t *testing.T) {
+	require.Equal(t, `'it''s'`, quote("it's"))
+	require.False(t, strings.Contains(quote("a'b"), "'b'"+"'"))
+}
