@@ -44,3 +44,11 @@ func (r Report) clone() Report {
 	}
 	return r
 }
+
+func (r *Report) add(c rowCounts) {
+	r.Misfits += c.misfits
+	r.DuplicateKeys += c.duplicates
+	r.RepairedUTF8 += c.repaired
+	r.RoundedTimestamps += c.rounded
+	r.DroppedFields += c.dropped
+}
