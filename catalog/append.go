@@ -17,8 +17,8 @@ type NewFile struct {
 	Size int64  // bytes
 	// ParquetMetadata is the *metadata.FileMetaData of arrow-go that the file's writer ended with.
 	ParquetMetadata any
-	// Partition maps names of partition fields to values, as in DataFile. All rows of the file have these values. A field that is
-	// missing or nil is derived from the file's statistics.
+	// Partition maps names of partition fields to values, as in DataFile; nil if all rows are null. All rows of the file have these
+	// values. A field that is missing is derived from the statistics, which works for day(_timestamp) and for columns other than texts.
 	Partition map[string]any
 	// TextBounds lists the field ids of the string columns whose smallest and largest values the footer holds for every row group
 	// that has any. Only for these are bounds recorded. It has to be said, because the footer does not show it: arrow-go leaves out
@@ -99,7 +99,7 @@ func (t *Table) dataFile(file NewFile) (iceberg.DataFile, error) {
 	if dataFile.Count() == 0 {
 		return nil, fmt.Errorf("%w: the file has no rows", ErrInvalid)
 	}
-	return dataFile, checkDay(spec, schema, dataFile)
+	return dataFile, checkPartition(spec, schema, dataFile)
 }
 
 // metricsModes returns the table's properties with the metrics modes that are sound: no bounds for texts whose bounds may be
@@ -198,19 +198,30 @@ func partitionValue(typ iceberg.Type, value any) (any, bool) {
 	return nil, false
 }
 
-// checkDay refuses a file whose day partition does not fit its timestamps: every engine would prune it wrongly from then on.
-func checkDay(spec iceberg.PartitionSpec, schema *iceberg.Schema, file iceberg.DataFile) error {
+// checkPartition refuses a file whose partition values do not fit its statistics: every engine would prune it wrongly from then on.
+func checkPartition(spec iceberg.PartitionSpec, schema *iceberg.Schema, file iceberg.DataFile) error {
+	partition, nulls := file.Partition(), file.NullValueCounts()
+	lower, upper := file.LowerBoundValues(), file.UpperBoundValues()
 	for _, field := range spec.Fields() {
-		if _, isDay := field.Transform.(iceberg.DayTransform); !isDay {
-			continue
-		}
 		source, ok := schema.FindFieldByID(field.SourceID())
-		day, isDate := file.Partition()[field.FieldID].(iceberg.Date)
-		if !ok || !isDate {
+		if !ok {
 			continue
 		}
-		for _, bounds := range []map[int][]byte{file.LowerBoundValues(), file.UpperBoundValues()} {
-			micros, ok := decodeBound(source.Type, bounds[source.ID]).(int64)
+		value := partition[field.FieldID]
+		count, counted := nulls[source.ID]
+		switch {
+		case value == nil && (!counted || count != file.Count()):
+			return fmt.Errorf("%w: partition field %q is null or could not be derived, but the file has values of %q",
+				ErrInvalid, field.Name, source.Name)
+		case value != nil && count > 0:
+			return fmt.Errorf("%w: partition field %q is %v, but the file also has nulls of %q", ErrInvalid, field.Name, value, source.Name)
+		}
+		day, isDay := value.(iceberg.Date)
+		if _, transformed := field.Transform.(iceberg.DayTransform); !transformed || !isDay {
+			continue
+		}
+		for _, bound := range [][]byte{lower[source.ID], upper[source.ID]} {
+			micros, ok := decodeBound(source.Type, bound).(int64)
 			if ok && iceberg.Timestamp(micros).ToDate() != day {
 				return fmt.Errorf("%w: partition %s=%s, but %s holds %s", ErrInvalid, field.Name, field.Transform.ToHumanStr(day),
 					source.Name, iceberg.Timestamp(micros).ToTime().Format("2006-01-02T15:04:05.999999Z"))

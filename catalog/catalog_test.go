@@ -98,7 +98,9 @@ func stripMetadata(t *Table) string {
 
 func TestCreateRefusesWhatCannotBe(t *testing.T) {
 	l := newLake(t)
-	column := func(name, typ string) TableSpec { return TableSpec{Name: "t", Columns: []Column{{Name: name, Type: typ}}} }
+	column := func(name, typ string) TableSpec {
+		return TableSpec{Name: "t", Columns: []Column{{Name: name, Type: typ}}}
+	}
 	for name, spec := range map[string]TableSpec{
 		"no name":            {},
 		"dots":               {Name: "a.b.c"},
