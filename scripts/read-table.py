@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """read-table.py: read one Iceberg table with pyiceberg and with DuckDB and print what they see as one JSON object.
 
-usage: read-table.py METADATA_JSON [CATALOG_DB CATALOG_NAME TABLE] < filters.json
+usage: read-table.py METADATA_JSON [CATALOG_DB CATALOG_NAME TABLE [ROWS_FILE]] < filters.json
+
+With ROWS_FILE every row that pyiceberg reads is written there as a line of JSON.
 
 filters.json is a list of objects; each has any of
     equal     {column: text}      the column holds exactly this
@@ -58,7 +60,23 @@ def iso(moment):
     return None if moment is None else moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def with_pyiceberg(metadata, catalog, filters):
+def dump(rows, path):
+    names = rows.column_names
+    with open(path, "w", encoding="utf-8") as out:
+        for batch in rows.to_batches(max_chunksize=10000):
+            for row in zip(*(column.to_pylist() for column in batch.columns)):
+                line = dict(zip(names, row))
+                for name, value in line.items():
+                    if isinstance(value, datetime.datetime):
+                        line[name] = iso(value)
+                    elif isinstance(value, datetime.date):
+                        line[name] = value.isoformat()
+                    elif isinstance(value, list):  # a map
+                        line[name] = dict(value)
+                out.write(json.dumps(line) + "\n")
+
+
+def with_pyiceberg(metadata, catalog, filters, rows_file):
     from pyiceberg.expressions import And, EqualTo, GreaterThanOrEqual, LessThan
     from pyiceberg.table import StaticTable
     import pyarrow.compute as pc
@@ -89,6 +107,8 @@ def with_pyiceberg(metadata, catalog, filters):
     out["sort_order_ids"] = sorted({f.sort_order_id if f.sort_order_id is not None else -1 for f in files})
     rows = table.scan().to_arrow()
     out["rows"] = rows.num_rows
+    if rows_file:
+        dump(rows, rows_file)
     times = rows["_timestamp"]
     out["min"], out["max"] = (iso(pc.min(times).as_py()), iso(pc.max(times).as_py())) if rows.num_rows else (None, None)
     out["counts"] = []
@@ -146,10 +166,11 @@ def with_duckdb(metadata, filters):
 def main():
     metadata = sys.argv[1]
     catalog = sys.argv[2:5] if len(sys.argv) >= 5 else None
+    rows_file = sys.argv[5] if len(sys.argv) > 5 else None
     filters = json.load(sys.stdin)
     assert os.path.exists(local(metadata)), metadata
     json.dump(
-        {"pyiceberg": with_pyiceberg(metadata, catalog, filters), "duckdb": with_duckdb(metadata, filters)},
+        {"pyiceberg": with_pyiceberg(metadata, catalog, filters, rows_file), "duckdb": with_duckdb(metadata, filters)},
         sys.stdout,
         indent=1,
     )
