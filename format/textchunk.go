@@ -161,8 +161,3 @@ func (w *chunkWriter) writeDictionary() error {
 	w.body = w.body[:0]
 	return w.emit(&h, packed, nil, 0)
 }
-
-// choosePageBytes returns how large the pages of a plain-encoded text column should be, before compression.
-func (w *chunkWriter) choosePageBytes(texts [][]byte) int {
-	return w.pageBytes
-}
