@@ -83,7 +83,7 @@ func newPointerBackend(store storage.Store, pointers pointerStore, logger *slog.
 }
 
 func (b *pointerBackend) fileSystem(ctx context.Context) (iceio.IO, error) {
-	return newFileIO(ctx, b.store), nil
+	return newFileIO(ctx, b.store, b.logger), nil
 }
 
 // LoadTable reads the table that the pointer leads to. A metadata file that is gone was cleaned up by a writer that moved the

@@ -92,7 +92,7 @@ func (c *Catalog) tryCommit(ctx context.Context, t *Table, ch change, again bool
 		return c.view(current), nil
 	}
 
-	files := newFileIO(ctx, c.store)
+	files := newFileIO(ctx, c.store, c.logger)
 	base := table.New(current.Identifier(), current.Metadata(), current.MetadataLocation(),
 		func(context.Context) (iceio.IO, error) { return files, nil }, c.backend)
 	tx := base.NewTransaction()
@@ -113,7 +113,7 @@ func (c *Catalog) tryCommit(ctx context.Context, t *Table, ch change, again bool
 }
 
 func (c *Catalog) fileSystem(ctx context.Context) (iceio.IO, error) {
-	return newFileIO(ctx, c.store), nil
+	return newFileIO(ctx, c.store, c.logger), nil
 }
 
 // pause returns how long to wait before an attempt: between half and all of a span that doubles.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/url"
 	"path"
 	"sync"
@@ -82,8 +83,9 @@ func nameOf(store storage.Store, location string) (string, error) {
 // fileIO is iceberg-go's view of a store for the length of one operation. iceberg-go's interface knows no context, so the
 // operation's own is kept here; a fileIO is never kept longer than the call that made it.
 type fileIO struct {
-	ctx   context.Context //nolint:containedctx // see above
-	store storage.Store
+	ctx    context.Context //nolint:containedctx // see above
+	store  storage.Store
+	logger *slog.Logger
 
 	mu      sync.Mutex
 	created []string // names of the objects that were made durable through this fileIO
@@ -94,8 +96,8 @@ var (
 	_ iceio.WriteFileIO = (*fileIO)(nil)
 )
 
-func newFileIO(ctx context.Context, store storage.Store) *fileIO {
-	return &fileIO{ctx: ctx, store: store}
+func newFileIO(ctx context.Context, store storage.Store, logger *slog.Logger) *fileIO {
+	return &fileIO{ctx: ctx, store: store, logger: logger}
 }
 
 func (f *fileIO) Open(location string) (iceio.File, error) {
@@ -141,12 +143,17 @@ func (f *fileIO) WriteFile(location string, content []byte) error {
 	return w.Close()
 }
 
+// Remove deletes an object that is not needed any more. It never fails: iceberg-go removes files only to clean up, and would print
+// the error to the process's standard logger. What stays is litter and does no harm.
 func (f *fileIO) Remove(location string) error {
 	name, err := nameOf(f.store, location)
-	if err != nil {
-		return err
+	if err == nil {
+		err = f.store.Delete(context.WithoutCancel(f.ctx), name)
 	}
-	return f.store.Delete(f.ctx, name)
+	if err != nil {
+		f.logger.Debug("an unused metadata file stays behind", "location", location, "error", err)
+	}
+	return nil
 }
 
 // createdNames returns what was made durable so far.

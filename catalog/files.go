@@ -61,7 +61,7 @@ func (t *Table) readFiles(ctx context.Context) ([]DataFile, error) {
 	if snapshot == nil {
 		return nil, nil
 	}
-	manifests, err := snapshot.Manifests(newFileIO(ctx, t.catalog.store))
+	manifests, err := snapshot.Manifests(newFileIO(ctx, t.catalog.store, t.catalog.logger))
 	if err != nil {
 		return nil, err
 	}
