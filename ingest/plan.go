@@ -15,6 +15,9 @@ var aliases = map[string][]string{
 	catalog.ColumnLevel:     {"severity", "lvl"},
 }
 
+// timestampName is the name of the timestamp column.
+var timestampName = []byte(catalog.ColumnTimestamp)
+
 // Ranks order the claims on one column: the lowest wins. The exact name has rank 0, aliases follow in their order.
 const (
 	rankAttrs = 50  // an entry of the input's attrs object
