@@ -16,7 +16,7 @@ func (b *bench) row(cells ...any) {
 		text := fmt.Sprint(cell)
 		width := 11
 		if i == 0 {
-			width = 26
+			width = 28
 		}
 		pad := strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
 		if i == 0 {

@@ -58,7 +58,7 @@ func (b *bench) sizes() ([]sized, error) {
 	b.section("Columns, compressed MB (without footers, page indexes and bloom filters): firn / DuckDB " + list[0].DuckDB.Version)
 	for _, s := range list {
 		for _, name := range slices.Sorted(maps.Keys(s.Columns)) {
-			b.row(s.Corpus+" "+strings.TrimSuffix(name, ".key_value"), "", "", mb(s.Columns[name]), mb(s.DuckDB.Columns[duckdbName(name, s.DuckDB.Columns)]))
+			b.row(s.Corpus+" "+strings.Replace(name, ", key_value, ", ".", 1), "", "", mb(s.Columns[name]), mb(s.DuckDB.Columns[duckdbName(name, s.DuckDB.Columns)]))
 		}
 	}
 	return list, nil
