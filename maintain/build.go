@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/firnlog/firn/catalog"
@@ -56,6 +57,11 @@ func (l *layout) name(uri string) (string, error) {
 // identity returns what ties a sidecar to a data file.
 func identity(f catalog.DataFile, rows uint32) index.Identity {
 	return index.Identity{DataFile: path.Base(f.Path), Rows: rows}
+}
+
+// wantsIndex tells whether options ask for any index at all.
+func wantsIndex(o index.Options) bool {
+	return slices.ContainsFunc(o.Columns, func(c index.ColumnSpec) bool { return c.Bitmap || c.Bloom })
 }
 
 // lacking returns the first column that wanted asks an index for and have does not give; "" if there is none.

@@ -81,7 +81,7 @@ func PlanIndex(ctx context.Context, store storage.Store, t *catalog.Table, opts 
 		return nil, err
 	}
 	p := &IndexPlan{Table: t.Name(), SnapshotID: t.SnapshotID(), Items: []IndexItem{}, layout: l, opts: opts}
-	if len(l.wanted.Columns) == 0 {
+	if !wantsIndex(l.wanted) {
 		return p, nil
 	}
 	files, err := t.Files(ctx)

@@ -31,7 +31,7 @@ func (s *sidecarCheck) open(ctx context.Context, c *fileCheck) error {
 		return nil
 	}
 	sidecar, err := index.Open(ctx, c.store, s.name, identity(c.data, c.file.Rows()))
-	if kind, detail, absent := judgeOpen(err, len(c.wanted.Columns) > 0); absent {
+	if kind, detail, absent := judgeOpen(err, wantsIndex(c.wanted)); absent {
 		return nil
 	} else if kind != "" {
 		s.problem(c, kind, detail)

@@ -126,6 +126,8 @@ type loader struct {
 	table   string
 	writer  *firn.Writer
 	rejects *rejectFile
+	// writerFailed says that the failure is the writer's, whose message tells what is committed.
+	writerFailed bool
 }
 
 // run loads all files.
@@ -155,20 +157,22 @@ func (l *loader) run(ctx context.Context, name string) (err error) {
 	for _, file := range l.files {
 		size, err := l.file(ctx, file, before)
 		if err != nil {
-			return errors.Join(err, l.abandon(ctx))
+			if closeErr := l.closeWriter(ctx); closeErr != nil {
+				return closeErr // what the writer failed of, which err repeats
+			}
+			return err
 		}
 		before += size
 	}
-	return l.writer.Close(ctx)
+	return l.closeWriter(ctx)
 }
 
-// abandon ends the writer after an error. What a broken input gave before it broke is kept; a cancelled or failed writer refuses by itself.
-func (l *loader) abandon(ctx context.Context) error {
-	err := l.writer.Close(ctx)
-	if err != nil && ctx.Err() == nil {
-		return err
-	}
-	return nil
+// closeWriter commits the last rows and waits until nothing is being written any more. After an interrupt the writer drops what is not
+// committed; that takes a moment which the context does not cut short.
+func (l *loader) closeWriter(ctx context.Context) error {
+	err := l.writer.Close(context.WithoutCancel(ctx))
+	l.writerFailed = err != nil
+	return err
 }
 
 // createOrLoad makes the table, or loads the one that another process made in between.
@@ -182,7 +186,7 @@ func createOrLoad(ctx context.Context, lake *firn.Lake, name string) (*firn.Tabl
 
 // file loads one input and returns its stored size.
 func (l *loader) file(ctx context.Context, path string, before int64) (size int64, err error) {
-	in, err := l.open(path)
+	in, err := firn.OpenInput(path)
 	if err != nil {
 		return 0, err
 	}
@@ -195,11 +199,6 @@ func (l *loader) file(ctx context.Context, path string, before int64) (size int6
 		},
 	})
 	return in.Size(), err
-}
-
-// open opens an input. Standard input is the app's own, so that tests and embedders can give one.
-func (l *loader) open(path string) (*firn.Input, error) {
-	return firn.OpenInput(path)
 }
 
 // reject notes a line that was set aside.
@@ -229,11 +228,8 @@ func (l *loader) report() loadReport {
 func (l *loader) conclude(name string, failure error) error {
 	r := l.report()
 	if failure != nil {
-		if code, message := exitCode(failure); code == exitUsage {
+		if code, _ := exitCode(failure); code == exitUsage {
 			return failure
-		} else if message == nil {
-			message = failure
-			failure = message
 		}
 		failure = l.explain(failure, r)
 		r.Error = failure.Error()
@@ -258,11 +254,12 @@ func (l *loader) conclude(name string, failure error) error {
 
 // explain says what a failed or interrupted load left in the table.
 func (l *loader) explain(failure error, r loadReport) error {
-	if l.writer == nil {
+	interrupted := errors.Is(failure, context.Canceled)
+	if l.writer == nil || l.writerFailed && !interrupted {
 		return failure
 	}
 	what := failure.Error()
-	if errors.Is(failure, context.Canceled) {
+	if interrupted {
 		what = "interrupted"
 	}
 	left := "nothing was committed; the table is as it was"

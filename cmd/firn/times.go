@@ -76,6 +76,9 @@ func parseWindow(from, to string) (lo, hi time.Time, err error) {
 		if hi, err = parseTime(to); err != nil {
 			return lo, hi, usagef("--to: %w", err)
 		}
+		if hi.IsZero() { // which would mean an open side
+			hi = hi.Add(1)
+		}
 	}
 	if from != "" && to != "" && hi.Before(lo) {
 		return lo, hi, usagef("--to (%s) lies before --from (%s)", to, from)

@@ -61,7 +61,7 @@ func TestWrongUsage(t *testing.T) {
 	}
 	for _, test := range tests {
 		dir := t.TempDir()
-		r := firnIn(t, dir, "", test.args...)
+		r := inProcess(t, dir, test.args...)
 		require.Equal(t, exitUsage, r.code, "firn %q: %s", test.args, r.stderr)
 		require.Contains(t, r.stderr, test.says, "firn %q", test.args)
 		require.NotEmpty(t, r.stderr)
@@ -90,7 +90,7 @@ func TestNoLake(t *testing.T) {
 		{"verify", "web"}, {"maintain", "index", "web"}, {"drop", "web"},
 	} {
 		dir := t.TempDir()
-		r := firnIn(t, dir, "", args...)
+		r := inProcess(t, dir, args...)
 		require.Equal(t, exitFailed, r.code, "firn %q", args)
 		require.Contains(t, r.stderr, "--lake", "firn %q", args)
 		entries, err := os.ReadDir(dir)
