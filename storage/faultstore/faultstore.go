@@ -63,7 +63,7 @@ const (
 	Delay
 )
 
-// Forever, as Fault.Times, keeps a fault active from Fault.At on, as when the disk is gone.
+// Forever as Fault.Times keeps a fault active from Fault.At on, as when the disk is gone.
 const Forever = -1
 
 // Fault makes some operations fail. The zero value fails the first one.
