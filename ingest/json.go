@@ -200,13 +200,11 @@ func (d *decoder) nested(key *keyEntry, i int, top bool, depth int) int {
 	if top && key.attrs {
 		return d.object(i, false, depth+1)
 	}
-	if (top && key.exact()) || (!top && key.inner >= 0) {
-		d.counts.misfits++
-	}
 	if end := d.space(i); d.peek(end) == '}' {
-		d.entry(key, value{kind: kindArray, text: emptyObject})
+		d.empty(key, top)
 		return end + 1
 	}
+	d.noteObject(key, top)
 	size := len(d.path)
 	d.path = append(append(d.path[:0], key.name...), '.')
 	if i = d.object(i, false, depth+1); i < 0 {
@@ -215,8 +213,6 @@ func (d *decoder) nested(key *keyEntry, i int, top bool, depth int) int {
 	d.path = d.path[:size]
 	return i
 }
-
-var emptyObject = []byte("{}")
 
 // name reads a field's name and returns what is known about the full, dotted name.
 func (d *decoder) name(i int) (*keyEntry, int) {

@@ -134,6 +134,26 @@ func (m *mapper) entry(key *keyEntry, v value) {
 	m.attrs = append(m.attrs, attr{key, v})
 }
 
+// empty places an object without fields, whose name would be lost otherwise.
+func (m *mapper) empty(key *keyEntry, top bool) {
+	v := value{kind: kindArray, text: emptyObject}
+	if top {
+		m.noteObject(key, top)
+		m.entry(key, v)
+		return
+	}
+	m.inner(key, v)
+}
+
+var emptyObject = []byte("{}")
+
+// noteObject counts an object that has the name of a column: no column can hold it, its fields go to attrs.
+func (m *mapper) noteObject(key *keyEntry, top bool) {
+	if (top && key.exact()) || (!top && key.inner >= 0) {
+		m.counts.misfits++
+	}
+}
+
 // finish fits the values to the types of their columns. It fails if the row has no usable timestamp or lacks a required column.
 func (m *mapper) finish() *RejectError {
 	for i := range m.columns {

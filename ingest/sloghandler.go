@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -56,9 +57,11 @@ type slogSink struct {
 	flushes chan chan error
 	stop    chan struct{} // closed by the first Close
 	done    chan struct{} // closed when the goroutine has ended
-	once    sync.Once
-	err     error // of closing; set before done is closed
+	err     error         // of closing; set before done is closed
 	dropped atomic.Int64
+
+	mu     sync.RWMutex // read-locked while a row is put into the queue
+	closed bool
 }
 
 // NewSlogHandler returns a handler that writes into w, which it owns from now on: Close closes it. When ctx is cancelled the handler stops
@@ -118,14 +121,27 @@ func (h *SlogHandler) WithGroup(name string) slog.Handler {
 // Handle implements slog.Handler. It does not wait for storage: if the queue is full the record is dropped and counted, unless Block is set.
 // It returns ErrClosed after Close.
 func (h *SlogHandler) Handle(ctx context.Context, r slog.Record) error {
-	s := h.sink
-	row := h.row(r)
-	select {
-	case <-s.stop:
-		s.dropped.Add(1)
+	err := h.sink.send(ctx, h.row(r))
+	if err != nil {
+		h.sink.dropped.Add(1)
+	}
+	if errors.Is(err, errQueueFull) {
+		return nil
+	}
+	return err
+}
+
+var errQueueFull = errors.New("queue is full")
+
+// send puts a row into the queue.
+func (s *slogSink) send(ctx context.Context, row Row) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
 		return ErrClosed
+	}
+	select {
 	case <-s.done:
-		s.dropped.Add(1)
 		return ErrClosed
 	default:
 	}
@@ -135,17 +151,14 @@ func (h *SlogHandler) Handle(ctx context.Context, r slog.Record) error {
 	default:
 	}
 	if !s.opts.Block {
-		s.dropped.Add(1)
-		return nil
+		return errQueueFull
 	}
 	select {
 	case s.queue <- row:
 		return nil
 	case <-s.done:
-		s.dropped.Add(1)
 		return ErrClosed
 	case <-ctx.Done():
-		s.dropped.Add(1)
 		return context.Cause(ctx)
 	}
 }
@@ -239,7 +252,12 @@ func (h *SlogHandler) Flush(ctx context.Context) error {
 // Close commits what was handled before and closes the Writer. Records handled later are dropped. Closing twice is harmless.
 func (h *SlogHandler) Close(ctx context.Context) error {
 	s := h.sink
-	s.once.Do(func() { close(s.stop) })
+	s.mu.Lock()
+	if !s.closed {
+		s.closed = true
+		close(s.stop)
+	}
+	s.mu.Unlock()
 	select {
 	case <-s.done:
 		return s.err
@@ -251,54 +269,67 @@ func (h *SlogHandler) Close(ctx context.Context) error {
 // Dropped returns how many records were lost: because the queue was full, the Writer had failed, or the handler was closed.
 func (h *SlogHandler) Dropped() int64 { return h.sink.dropped.Load() }
 
-// run moves rows from the queue to the Writer until the handler is closed or ctx ends.
+// run moves rows from the queue to the Writer until the handler is closed or ctx ends. Commits happen beside it, one at a time.
 func (s *slogSink) run(ctx context.Context, w *Writer) {
 	defer close(s.done)
 	ticks, stopTicks := s.opts.NewTicker(s.opts.FlushInterval)
 	defer stopTicks()
 	var told int64
+	var commit chan error // the outcome of the commit under way; nil: none
 	for {
 		select {
 		case row := <-s.queue:
-			s.append(ctx, w, []Row{row})
-			s.drain(ctx, w)
+			s.append(ctx, w, s.waiting(row))
 		case <-ticks:
 			if dropped := s.dropped.Load(); dropped > told {
 				s.opts.OnError(fmt.Errorf("%d log records were dropped so far", dropped))
 				told = dropped
 			}
-			if err := w.Flush(ctx); err != nil {
-				s.opts.OnError(err)
+			if commit == nil {
+				commit = make(chan error, 1)
+				go func(outcome chan<- error) { outcome <- w.Flush(ctx) }(commit)
 			}
+		case err := <-commit:
+			commit = nil
+			s.report(err)
 		case reply := <-s.flushes:
-			s.drain(ctx, w)
+			s.append(ctx, w, s.waiting())
 			reply <- w.Flush(ctx)
 		case <-s.stop:
-			s.drain(ctx, w)
+			s.append(ctx, w, s.waiting())
+			if commit != nil {
+				s.report(<-commit)
+			}
 			s.err = w.Close(ctx)
 			return
 		case <-ctx.Done():
+			if commit != nil {
+				<-commit
+			}
 			s.err = fmt.Errorf("log handler: %w", context.Cause(ctx))
-			s.dropped.Add(int64(len(s.queue)))
+			s.dropped.Add(int64(len(s.waiting())))
 			return
 		}
 	}
 }
 
-// drain appends the rows that are waiting.
-func (s *slogSink) drain(ctx context.Context, w *Writer) {
-	for n := len(s.queue); n > 0; n = len(s.queue) {
-		rows := make([]Row, 0, n)
-		for range n {
-			rows = append(rows, <-s.queue)
-		}
-		s.append(ctx, w, rows)
+func (s *slogSink) report(err error) {
+	if err != nil {
+		s.opts.OnError(err)
 	}
+}
+
+// waiting takes what is in the queue, behind the rows given.
+func (s *slogSink) waiting(rows ...Row) []Row {
+	for range len(s.queue) {
+		rows = append(rows, <-s.queue)
+	}
+	return rows
 }
 
 // append appends rows; those that are refused are dropped.
 func (s *slogSink) append(ctx context.Context, w *Writer, rows []Row) {
-	if w.Append(ctx, rows...) == nil {
+	if len(rows) == 0 || w.Append(ctx, rows...) == nil {
 		return
 	}
 	for _, row := range rows {

@@ -47,7 +47,7 @@ func instantOf(seconds int64, nanos uint32) (instant, error) {
 // parseTimestamp reads the text of a timestamp: RFC 3339 with some latitude (see parseCivil), or an epoch number (see parseEpoch).
 // finer says that digits below the microsecond were there and are not all zero: the stored value is the floor.
 func parseTimestamp(text []byte) (t instant, finer bool, err error) {
-	if len(text) > 4 && text[4] == '-' {
+	if len(text) > 7 && text[4] == '-' && text[7] == '-' { // no number has these
 		return parseCivil(text)
 	}
 	return parseEpoch(text)

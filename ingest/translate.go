@@ -106,14 +106,12 @@ func (t *translator) group(key *keyEntry, top bool, n int, member func(i int) (s
 		t.place(key, top, value{kind: kindString, text: t.string("!too deep")})
 		return
 	case n == 0 && !inline:
-		t.entry(key, value{kind: kindArray, text: emptyObject})
+		t.empty(key, top)
 		return
 	}
 	size := len(t.path)
 	if !inline {
-		if (top && key.exact()) || (!top && key.inner >= 0) {
-			t.counts.misfits++
-		}
+		t.noteObject(key, top)
 		t.path = append(append(t.path[:0], key.name...), '.')
 	}
 	if inline && !attrs {

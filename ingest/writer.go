@@ -91,7 +91,8 @@ func (w *Writer) room(ctx context.Context) error {
 	if w.active.bytes() < w.opts.BufferBytes/2 && !w.active.full() {
 		return nil
 	}
-	return w.rotate(ctx)
+	_, err := w.rotate(ctx)
+	return err
 }
 
 // eager hands over a full buffer if nothing else is being written, so that writing starts before the next row comes.
@@ -105,17 +106,21 @@ func (w *Writer) eager(ctx context.Context) error {
 	if busy {
 		return nil
 	}
-	return w.rotate(ctx)
+	_, err := w.rotate(ctx)
+	return err
 }
 
-// rotate hands the active buffer over for writing, as soon as the one before is done.
-func (w *Writer) rotate(ctx context.Context) error {
-	if err := w.wait(ctx); err != nil {
-		return err
+// rotate hands the active buffer over for writing, as soon as the one before is done. It returns a channel that is closed when the buffer has been dealt with.
+func (w *Writer) rotate(ctx context.Context) (<-chan struct{}, error) {
+	w.mu.Lock()
+	before := w.inflight
+	w.mu.Unlock()
+	if err := w.wait(ctx, before); err != nil {
+		return nil, err
 	}
 	full := w.active
 	if len(full.refs) == 0 {
-		return nil
+		return nil, nil
 	}
 	full.names = full.keys.names[:len(full.keys.names):len(full.keys.names)]
 	done := make(chan struct{})
@@ -126,17 +131,14 @@ func (w *Writer) rotate(ctx context.Context) error {
 		w.decoder.keys = newKeyTable(w.decoder.plan)
 	}
 	go w.write(full, done)
-	return nil
+	return done, nil
 }
 
-// wait returns when no buffer is being written.
-func (w *Writer) wait(ctx context.Context) error {
-	w.mu.Lock()
-	inflight := w.inflight
-	w.mu.Unlock()
-	if inflight != nil {
+// wait returns when a buffer has been dealt with; nil stands for none.
+func (w *Writer) wait(ctx context.Context, done <-chan struct{}) error {
+	if done != nil {
 		select {
-		case <-inflight:
+		case <-done:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -175,10 +177,11 @@ func (w *Writer) finish(ctx context.Context, f *flusher, b *buffer, done chan<- 
 // describe says of a failure what stays. The caller holds mu.
 func (w *Writer) describe(err error) error {
 	r := &w.report
-	kept := fmt.Sprintf("the first %d rows are committed, the %d after them are not", r.CommittedRows, r.Rows-r.CommittedRows)
+	kept := "nothing of this writer is committed"
 	if r.Position != (Position{}) {
-		kept = fmt.Sprintf("rows up to line %d of %s are committed (%d), the %d after them are not",
-			r.Position.Line, r.Position.Name, r.CommittedRows, r.Rows-r.CommittedRows)
+		kept = fmt.Sprintf("rows up to line %d of %s are committed, later ones are not", r.Position.Line, r.Position.Name)
+	} else if r.CommittedRows > 0 {
+		kept = fmt.Sprintf("the first %d rows of this writer are committed, later ones are not", r.CommittedRows)
 	}
 	return fmt.Errorf("write into table %s: %w; %s", w.table.Name(), err, kept)
 }
@@ -261,20 +264,17 @@ func isBlank(line []byte) bool {
 	return true
 }
 
-// Flush commits everything appended so far and returns when it is committed.
+// Flush commits everything appended so far and returns when it is committed. Others can append meanwhile.
 func (w *Writer) Flush(ctx context.Context) error {
 	if err := w.lock(ctx); err != nil {
 		return err
 	}
-	defer w.unlock()
-	return w.flush(ctx)
-}
-
-func (w *Writer) flush(ctx context.Context) error {
-	if err := w.rotate(ctx); err != nil {
+	done, err := w.rotate(ctx)
+	w.unlock()
+	if err != nil {
 		return err
 	}
-	return w.wait(ctx)
+	return w.wait(ctx, done)
 }
 
 // Close flushes and ends the Writer. If writing has failed, now or before, it returns that error. Closing twice is harmless. If ctx ends first, Close
@@ -291,7 +291,10 @@ func (w *Writer) Close(ctx context.Context) error {
 	}
 	err := w.failure()
 	if err == nil {
-		err = w.flush(ctx)
+		var done <-chan struct{}
+		if done, err = w.rotate(ctx); err == nil {
+			err = w.wait(ctx, done)
+		}
 	}
 	if err != nil && w.failure() == nil {
 		return err // ctx has ended
