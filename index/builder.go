@@ -1,50 +1,96 @@
 package index
 
-import "io"
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/firnlog/firn/index/analyzer"
+)
 
 // Builder collects the tokens of one data file. It satisfies format.Observer. It is not safe for concurrent use.
-type Builder struct{}
-
-// Summary says what a sidecar holds. Sizes are bytes.
-type Summary struct {
-	Rows        uint32          `json:"rows"`
-	Bytes       int64           `json:"bytes"`        // the whole sidecar
-	HeadBytes   int64           `json:"head_bytes"`   // what one ranged read of the end must cover to open it
-	BloomBytes  int64           `json:"bloom_bytes"`  // all bloom filters
-	BitmapBytes int64           `json:"bitmap_bytes"` // all dictionaries and postings
-	Tokens      int64           `json:"tokens"`       // distinct kept tokens, added over the columns
-	Columns     []ColumnSummary `json:"columns"`
+type Builder struct {
+	options  Options
+	analyzer *analyzer.Analyzer
+	scanner  analyzer.Scanner
+	columns  []columnBuilder
+	finisher finisher
+	err      error // the first thing that went wrong while observing
 }
 
-// ColumnSummary says what a sidecar holds for one column.
-type ColumnSummary struct {
-	ColumnSpec
-	Tokens          int64 `json:"tokens"`        // distinct kept tokens
-	RareTokens      int64 `json:"rare_tokens"`   // in at most RareRows rows
-	MiddleTokens    int64 `json:"middle_tokens"` // in more, with postings
-	DenseTokens     int64 `json:"dense_tokens"`  // in more than DenseFraction of the rows, without postings
-	DictionaryBytes int64 `json:"dictionary_bytes"`
-	PostingBytes    int64 `json:"posting_bytes"`
-	BloomBytes      int64 `json:"bloom_bytes"`
+// columnBuilder collects the tokens of one column.
+type columnBuilder struct {
+	spec  ColumnSpec
+	table *tokenTable
+	last  uint32 // row of the last text
+	any   bool   // there was a text
 }
 
 // NewBuilder returns an empty builder, or ErrInvalidOptions.
 func NewBuilder(o Options) (*Builder, error) {
-	return &Builder{}, nil
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	a, err := analyzer.New(o.Analyzer)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidOptions, err)
+	}
+	b := &Builder{options: o, analyzer: a}
+	// A seed that nobody can know keeps people who choose what is logged from choosing tokens of one hash. It changes nothing that is written.
+	seed := rand.Uint64()
+	for _, spec := range o.Columns {
+		b.columns = append(b.columns, columnBuilder{spec: spec, table: newTokenTable(a, spec.Bitmap, seed)})
+	}
+	return b, nil
 }
+
+// Options returns the builder's options with all defaults filled in.
+func (b *Builder) Options() Options { return b.options }
 
 // ObserveText adds the tokens of one text. Rows must ascend for each field; several texts of one row are allowed. Fields without an
 // index are ignored. The text is not kept. What goes wrong is told by Finish.
-func (b *Builder) ObserveText(fieldID int, row uint32, text []byte) {}
+func (b *Builder) ObserveText(fieldID int, row uint32, text []byte) {
+	for i := range b.columns {
+		if c := &b.columns[i]; c.spec.FieldID == fieldID {
+			b.observe(c, row, text)
+			return
+		}
+	}
+}
+
+func (b *Builder) observe(c *columnBuilder, row uint32, text []byte) {
+	if row < c.last {
+		if b.err == nil {
+			b.err = fmt.Errorf("%w: row %d of column %q came after row %d", ErrRowOrder, row, c.spec.Column, c.last)
+		}
+		return
+	}
+	c.last, c.any = row, true
+	b.scanner.Reset(text)
+	for {
+		folded, bounds, ok := b.scanner.NextBatch()
+		if !ok {
+			return
+		}
+		c.table.observe(row, folded, bounds)
+	}
+}
 
 // MemoryBytes returns about how much memory the builder holds.
-func (b *Builder) MemoryBytes() int64 { return 0 }
-
-// Finish writes the sidecar of the data file whose texts were observed. The same texts, Options and Identity always give the same bytes.
-// The builder must be Reset before it is used again. Errors: ErrRowOrder, ErrTooLarge, or what w returned.
-func (b *Builder) Finish(w io.Writer, id Identity) (Summary, error) {
-	return Summary{}, nil
+func (b *Builder) MemoryBytes() int64 {
+	size := b.finisher.memoryBytes()
+	for i := range b.columns {
+		size += b.columns[i].table.memoryBytes()
+	}
+	return size
 }
 
 // Reset empties the builder and keeps its memory for the next data file.
-func (b *Builder) Reset() {}
+func (b *Builder) Reset() {
+	b.err = nil
+	for i := range b.columns {
+		c := &b.columns[i]
+		c.last, c.any = 0, false
+		c.table.clear()
+	}
+}

@@ -1,6 +1,16 @@
 package index
 
-import "github.com/firnlog/firn/index/analyzer"
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/firnlog/firn/index/analyzer"
+)
 
 // ColumnSpec says which indexes one string column gets.
 type ColumnSpec struct {
@@ -16,11 +26,20 @@ type Options struct {
 	Analyzer analyzer.Params `json:"analyzer"`
 	// FalsePositiveRate of the bloom filters, above 0 and at most 0.5; 0 means 0.01.
 	FalsePositiveRate float64 `json:"false_positive_rate"`
-	// RareRows is the number of rows up to which a token's postings are a plain list; 0 means 64.
+	// RareRows is the number of rows up to which a token's postings are always a list of rows; 0 means 64. Above it they are a list or a
+	// roaring bitmap, whichever is smaller.
 	RareRows int `json:"rare_rows"`
-	// DenseFraction of all rows above which a token is recorded as dense, with its count and without postings; 0 means 0.5, 1 is never.
+	// DenseFraction of all rows above which a token is recorded as dense, with its count and without postings; 0 means 0.5, 1 means never.
 	DenseFraction float64 `json:"dense_fraction"`
 }
+
+// Defaults of Options.
+const (
+	DefaultFalsePositiveRate = 0.01
+	DefaultRareRows          = 64
+	DefaultDenseFraction     = 0.5
+	largestRareRows          = 1 << 16
+)
 
 // Names of the table properties that say what is indexed and where.
 const (
@@ -32,18 +51,113 @@ const (
 	PropertyLocation      = "firn.index.location"       // URI below which sidecars live; default: the table location + ".index"
 )
 
-// LocationSuffix is appended to a table's location to get the default place of its sidecars.
-const LocationSuffix = ".index"
+// Words of a PropertyColumnPrefix property.
+const (
+	KindBitmap = "bitmap"
+	KindBloom  = "bloom"
+	KindNone   = "none"
+)
 
-// OptionsFromProperties reads the Options of a table from its properties. textColumns are its string columns by name, with their field ids; a property for a
-// column that is not among them is ignored (the column may have been dropped or renamed). A value that cannot be read is ErrInvalidOptions.
-// Columns are ordered by field id.
-func OptionsFromProperties(props map[string]string, textColumns map[string]int) (Options, error) {
-	return Options{}, nil
+// withDefaults checks the options and fills in what is zero.
+func (o Options) withDefaults() (Options, error) {
+	a, err := analyzer.New(o.Analyzer)
+	if err != nil {
+		return Options{}, fmt.Errorf("%w: %w", ErrInvalidOptions, err)
+	}
+	o.Analyzer = a.Params()
+	if o.FalsePositiveRate == 0 {
+		o.FalsePositiveRate = DefaultFalsePositiveRate
+	}
+	if o.RareRows == 0 {
+		o.RareRows = DefaultRareRows
+	}
+	if o.DenseFraction == 0 {
+		o.DenseFraction = DefaultDenseFraction
+	}
+	switch {
+	case !(o.FalsePositiveRate >= 1e-6 && o.FalsePositiveRate <= 0.5):
+		return Options{}, fmt.Errorf("%w: the false positive rate is %v; give 0.000001 to 0.5", ErrInvalidOptions, o.FalsePositiveRate)
+	case o.RareRows < 1 || o.RareRows > largestRareRows:
+		return Options{}, fmt.Errorf("%w: rare rows is %d; give 1 to %d", ErrInvalidOptions, o.RareRows, largestRareRows)
+	case !(o.DenseFraction > 0 && o.DenseFraction <= 1):
+		return Options{}, fmt.Errorf("%w: the dense fraction is %v; give a number above 0 and at most 1", ErrInvalidOptions, o.DenseFraction)
+	}
+	o.Columns = slices.Clone(o.Columns)
+	seen := map[int]bool{}
+	for _, c := range o.Columns {
+		if c.FieldID <= 0 || seen[c.FieldID] || int64(c.FieldID) > 1<<31-1 {
+			return Options{}, fmt.Errorf("%w: field id %d of column %q is not positive or twice there", ErrInvalidOptions, c.FieldID, c.Column)
+		}
+		if !c.Bitmap && !c.Bloom {
+			return Options{}, fmt.Errorf("%w: column %q gets neither bitmap nor bloom; leave it out", ErrInvalidOptions, c.Column)
+		}
+		seen[c.FieldID] = true
+	}
+	return o, nil
 }
 
-// SidecarName returns the location (URI) of the sidecar of a data file. <table>/data/x/y.parquet maps to <indexLocation>/x/y.puffin; a file that is not
-// below <table>/data maps to a name made from a hash of its URI. indexLocation may be empty: the default place beside the table.
-func SidecarName(dataFile, tableLocation, indexLocation string) (string, error) {
-	return "", nil
+// OptionsFromProperties reads the Options of a table from its properties. textColumns are its string columns by name, with their
+// field ids; a property for a column that is not among them is ignored, because columns are renamed and dropped without regard to
+// properties. A value that cannot be read is ErrInvalidOptions. Columns are ordered by field id; a table that indexes none has none.
+func OptionsFromProperties(props map[string]string, textColumns map[string]int) (Options, error) {
+	var o Options
+	for name, id := range textColumns {
+		value, ok := props[PropertyColumnPrefix+name]
+		if !ok {
+			continue
+		}
+		spec, err := ParseKinds(value)
+		if err != nil {
+			return Options{}, fmt.Errorf("property %s%s: %w", PropertyColumnPrefix, name, err)
+		}
+		if spec.Bitmap || spec.Bloom {
+			spec.Column, spec.FieldID = name, id
+			o.Columns = append(o.Columns, spec)
+		}
+	}
+	slices.SortFunc(o.Columns, func(a, b ColumnSpec) int { return cmp.Compare(a.FieldID, b.FieldID) })
+
+	var err error
+	number := func(name string, set func(string) error) {
+		if value, ok := props[name]; ok && err == nil {
+			if e := set(strings.TrimSpace(value)); e != nil {
+				err = fmt.Errorf("%w: property %s is %q: %w", ErrInvalidOptions, name, value, e)
+			}
+		}
+	}
+	number(PropertyFPP, func(v string) (e error) { o.FalsePositiveRate, e = strconv.ParseFloat(v, 64); return e })
+	number(PropertyRareRows, func(v string) (e error) { o.RareRows, e = strconv.Atoi(v); return e })
+	number(PropertyDenseFraction, func(v string) (e error) { o.DenseFraction, e = strconv.ParseFloat(v, 64); return e })
+	number(PropertyAnalyzer, func(v string) error {
+		dec := json.NewDecoder(bytes.NewReader([]byte(v)))
+		dec.DisallowUnknownFields()
+		return dec.Decode(&o.Analyzer)
+	})
+	if err != nil {
+		return Options{}, err
+	}
+	return o.withDefaults()
+}
+
+// ParseKinds reads the kinds of index of a column, "bitmap,bloom" for instance, into a ColumnSpec without name and id.
+func ParseKinds(text string) (ColumnSpec, error) {
+	var spec ColumnSpec
+	none := false
+	for _, word := range strings.Split(text, ",") {
+		switch strings.ToLower(strings.TrimSpace(word)) {
+		case KindBitmap:
+			spec.Bitmap = true
+		case KindBloom:
+			spec.Bloom = true
+		case KindNone:
+			none = true
+		default:
+			return ColumnSpec{}, fmt.Errorf("%w: %q is no kind of index; give %s, %s, both with a comma between them, or %s",
+				ErrInvalidOptions, word, KindBitmap, KindBloom, KindNone)
+		}
+	}
+	if none && (spec.Bitmap || spec.Bloom) {
+		return ColumnSpec{}, fmt.Errorf("%w: %q says %s and more", ErrInvalidOptions, text, KindNone)
+	}
+	return spec, nil
 }

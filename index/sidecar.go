@@ -1,23 +1,27 @@
 package index
 
 import (
+	"bytes"
+	"cmp"
 	"context"
-	"errors"
-	"io"
+	"fmt"
+	"slices"
 
+	"github.com/bits-and-blooms/bloom/v3"
+	"github.com/firnlog/firn/index/analyzer"
 	"github.com/firnlog/firn/storage"
 )
 
-// Sidecar is an opened index of one data file. It is safe for concurrent use and loads what it needs when it first needs it.
+// Sidecar is an opened index of one data file. It is safe for concurrent use. It loads what it needs when it first needs it, and keeps the
+// parts used last.
 type Sidecar struct {
-	options Options
+	store   storage.Store
+	name    string
+	size    int64
+	head    *head
 	summary Summary
-}
-
-// Open opens the sidecar called name (a name of the store, not a URI) with one ranged read of its end, two if its head is unusually large. want is
-// the data file that the caller is about to prune. Errors: storage.ErrNotExist, ErrCorrupt, ErrUnknownVersion, ErrForeign, other storage errors.
-func Open(ctx context.Context, store storage.Store, name string, want Identity) (*Sidecar, error) {
-	return nil, errors.New("not yet")
+	whole   []byte // the whole file, if it is small
+	cache   partCache
 }
 
 // BloomAnswer is what a bloom filter says about a token.
@@ -49,31 +53,204 @@ type Posting struct {
 }
 
 // Options returns the options that the index was built with.
-func (s *Sidecar) Options() Options { return s.options }
+func (s *Sidecar) Options() Options {
+	o := s.head.options
+	o.Columns = slices.Clone(o.Columns)
+	return o
+}
 
 // Summary returns what the sidecar holds.
-func (s *Sidecar) Summary() Summary { return s.summary }
+func (s *Sidecar) Summary() Summary {
+	summary := s.summary
+	summary.Columns = slices.Clone(summary.Columns)
+	return summary
+}
 
 // Identity returns the data file that the sidecar was built for.
-func (s *Sidecar) Identity() Identity { return Identity{} }
+func (s *Sidecar) Identity() Identity { return s.head.identity }
 
-// Keeps says whether the index stores a folded token; look-ups of others answer NoFilter and PostingUnindexed.
-func (s *Sidecar) Keeps(token string) bool { return false }
+// Keeps says whether the index stores a folded token. Look-ups of others, and of text that is no folded token at all, answer NoFilter
+// and PostingUnindexed.
+func (s *Sidecar) Keeps(token string) bool {
+	return s.head.analyzer.Keeps([]byte(token)) && analyzer.IsToken(token)
+}
 
-// SizeInMemory returns how many bytes the sidecar holds now; it grows while dictionaries and postings are loaded, up to a bound.
-func (s *Sidecar) SizeInMemory() int64 { return 0 }
+// SizeInMemory returns how many bytes the sidecar holds now. It grows while parts are loaded, up to a bound of a few MiB.
+func (s *Sidecar) SizeInMemory() int64 { return s.cache.bytes() }
 
-// Bloom asks the bloom filter of a column for a folded token (as analyzer.Split hands out). At most one ranged read, none when warm.
+// Bloom asks the bloom filter of a column for a folded token (as analyzer.Split hands out). It takes one ranged read at most, and none
+// once the filter is loaded.
 func (s *Sidecar) Bloom(ctx context.Context, fieldID int, token string) (BloomAnswer, error) {
-	return NoFilter, nil
+	column := s.column(fieldID)
+	if column < 0 || !s.head.options.Columns[column].Bloom || !s.Keeps(token) {
+		return NoFilter, nil
+	}
+	filter, err := s.bloom(ctx, column)
+	if err != nil {
+		return NoFilter, s.problem(err)
+	}
+	if filter.TestString(token) {
+		return MayContain, nil
+	}
+	return Absent, nil
 }
 
-// Lookup finds the rows that hold a folded token (as analyzer.Split hands out). At most two ranged reads: the dictionary, once, and the postings.
+// Lookup finds the rows that hold a folded token (as analyzer.Split hands out). It takes two ranged reads at most: one of a part of
+// the dictionary, and one of a part of the postings unless the token is in no row or in a single one; none once both are loaded.
 func (s *Sidecar) Lookup(ctx context.Context, fieldID int, token string) (Posting, error) {
-	return Posting{}, nil
+	column := s.column(fieldID)
+	if column < 0 || !s.head.options.Columns[column].Bitmap || !s.Keeps(token) {
+		return Posting{Kind: PostingUnindexed}, nil
+	}
+	posting, err := s.lookup(ctx, column, []byte(token))
+	if err != nil {
+		return Posting{Kind: PostingUnindexed}, s.problem(err)
+	}
+	return posting, nil
 }
 
-// Dump writes for people what a sidecar holds, with its `top` largest posting lists for each column. It checks every byte.
-func Dump(ctx context.Context, store storage.Store, name string, w io.Writer, top int) error {
-	return nil
+// problem says of which sidecar an error is.
+func (s *Sidecar) problem(err error) error {
+	return fmt.Errorf("index sidecar %s: %w", s.name, shorter(err))
+}
+
+// column returns the number of a column in options and head, or -1.
+func (s *Sidecar) column(fieldID int) int {
+	return slices.IndexFunc(s.head.options.Columns, func(c ColumnSpec) bool { return c.FieldID == fieldID })
+}
+
+func (s *Sidecar) lookup(ctx context.Context, column int, token []byte) (Posting, error) {
+	h, n := &s.head.columns[column], s.head.identity.Rows
+	// The last part whose first token is not greater than this one.
+	i, exact := slices.BinarySearchFunc(h.dictionary, token, func(p dictionaryPart, token []byte) int { return bytes.Compare(p.first, token) })
+	if !exact {
+		i--
+	}
+	if i < 0 {
+		return Posting{Kind: PostingAbsent, Rows: NoRows(n)}, nil
+	}
+	d, err := s.dictionary(ctx, column, i)
+	if err != nil {
+		return Posting{}, err
+	}
+	value, found, err := d.get(token)
+	if err != nil {
+		return Posting{}, err
+	}
+	if !found {
+		return Posting{Kind: PostingAbsent, Rows: NoRows(n)}, nil
+	}
+	return s.resolve(ctx, column, h.dictionary[i].base, value)
+}
+
+// resolve turns a number of a dictionary into a posting.
+func (s *Sidecar) resolve(ctx context.Context, column int, base, value uint64) (Posting, error) {
+	n := s.head.identity.Rows
+	if value&inlineRow != 0 {
+		row := value >> 1
+		if row >= uint64(n) {
+			return Posting{}, corruptf("dictionary has row %d of %d", row, n)
+		}
+		return Posting{Kind: PostingExact, Rows: RowsInRange(n, uint32(row), uint32(row)+1), Count: 1}, nil
+	}
+	v, offset, err := s.entryAt(ctx, column, base+value>>1)
+	if err != nil {
+		return Posting{}, err
+	}
+	return decodePosting(v, offset, n)
+}
+
+// entry returns class and size of the posting entry at an offset of the postings.
+func (s *Sidecar) entry(ctx context.Context, column int, offset uint64) (class string, size int64, err error) {
+	v, offset, err := s.entryAt(ctx, column, offset)
+	if err != nil {
+		return "", 0, err
+	}
+	c, size, err := entryShape(v, offset, s.head.identity.Rows)
+	return c.String(), size, err
+}
+
+// entryAt returns the part of the postings that an offset lies in, and the offset in that part.
+func (s *Sidecar) entryAt(ctx context.Context, column int, offset uint64) (verified, uint64, error) {
+	h := &s.head.columns[column]
+	if offset >= uint64(h.postingsBlob.length) {
+		return verified{}, 0, corruptf("dictionary has posting offset %d of %d", offset, h.postingsBlob.length)
+	}
+	i, exact := slices.BinarySearchFunc(h.postings, int64(offset), func(p part, offset int64) int { return cmp.Compare(p.start, offset) })
+	if !exact {
+		i--
+	}
+	v, err := s.postings(ctx, column, i)
+	return v, offset - uint64(h.postings[i].start), err
+}
+
+// bloom returns the bloom filter of a column, loading it first if need be.
+func (s *Sidecar) bloom(ctx context.Context, column int) (*bloom.BloomFilter, error) {
+	at := s.head.columns[column].bloomBlob
+	return load(ctx, &s.cache, bloomKey(column), at.length, func() (*bloom.BloomFilter, error) {
+		if at.length == 0 {
+			return nil, corruptf("its head names no place for the bloom filter")
+		}
+		blob, err := s.read(ctx, at.offset, headerBytes+at.length)
+		if err != nil {
+			return nil, err
+		}
+		return s.decodeBloomBlob(column, blob)
+	})
+}
+
+// decodeBloomBlob checks and decodes a whole bloom blob.
+func (s *Sidecar) decodeBloomBlob(column int, blob []byte) (*bloom.BloomFilter, error) {
+	crc, err := checkHeader(blob, kindBloom, s.head.options.Columns[column].FieldID, int64(len(blob)-headerBytes))
+	if err != nil {
+		return nil, err
+	}
+	payload, err := verify(blob[headerBytes:], crc, "a bloom filter")
+	if err != nil {
+		return nil, err
+	}
+	return decodeBloom(payload)
+}
+
+// dictionary returns part i of the dictionary of a column, loading it first if need be.
+func (s *Sidecar) dictionary(ctx context.Context, column, i int) (*dictionary, error) {
+	h := &s.head.columns[column]
+	p := h.dictionary[i].part
+	return load(ctx, &s.cache, partKey{kindDictionary, column, i}, p.length, func() (*dictionary, error) {
+		v, err := s.readPart(ctx, h.dictionaryBlob, p, "a part of a dictionary")
+		if err != nil {
+			return nil, err
+		}
+		return decodeDictionary(v)
+	})
+}
+
+// postings returns part i of the postings of a column, loading it first if need be.
+func (s *Sidecar) postings(ctx context.Context, column, i int) (verified, error) {
+	h := &s.head.columns[column]
+	p := h.postings[i]
+	return load(ctx, &s.cache, partKey{kindPostings, column, i}, p.length, func() (verified, error) {
+		return s.readPart(ctx, h.postingsBlob, p, "a part of the postings")
+	})
+}
+
+// readPart reads and verifies a part of a payload.
+func (s *Sidecar) readPart(ctx context.Context, blob place, p part, what string) (verified, error) {
+	b, err := s.read(ctx, blob.offset+headerBytes+p.start, p.length)
+	if err != nil {
+		return verified{}, err
+	}
+	return verify(b, p.crc, what)
+}
+
+// read returns bytes of the file. That they lie within it was checked when the head was decoded.
+func (s *Sidecar) read(ctx context.Context, offset, length int64) ([]byte, error) {
+	if s.whole != nil {
+		return s.whole[offset : offset+length : offset+length], nil
+	}
+	b := make([]byte, length)
+	if err := s.store.ReadAt(ctx, s.name, b, offset); err != nil {
+		return nil, err
+	}
+	return b, nil
 }

@@ -122,6 +122,21 @@ func (a *Analyzer) Keeps(token []byte) bool {
 	return !a.stop.has(token)
 }
 
+// IsToken says whether text is one folded token, as Split hands out. Whoever looks up something else in an index learns nothing from
+// not finding it.
+func IsToken(text string) bool {
+	simple := len(text) > 0
+	for i := 0; i < len(text) && simple; i++ {
+		c := text[i]
+		simple = 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '_'
+	}
+	if simple {
+		return true
+	}
+	tokens := Split(text)
+	return len(tokens) == 1 && tokens[0] == text
+}
+
 // allDigits says whether a token is an ASCII decimal number.
 func allDigits(token []byte) bool {
 	for _, c := range token {

@@ -1,0 +1,284 @@
+package index
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/firnlog/firn/index/analyzer"
+	"github.com/firnlog/firn/storage"
+)
+
+// Description is all that there is to say about a sidecar, for people (WriteText) and programs (as JSON). Sizes are bytes.
+type Description struct {
+	Name            string              `json:"name"`
+	FormatVersion   int                 `json:"format_version"`
+	DataFile        string              `json:"data_file"`
+	Rows            uint32              `json:"rows"`
+	Analyzer        string              `json:"analyzer"`
+	AnalyzerVersion int                 `json:"analyzer_version"`
+	Options         Options             `json:"options"`
+	Summary         Summary             `json:"summary"`
+	Parts           []PartDescription   `json:"parts"`
+	Columns         []ColumnDescription `json:"columns"`
+}
+
+// PartDescription is one blob of a sidecar.
+type PartDescription struct {
+	Kind    string `json:"kind"` // "postings", "dictionary", "bloom" or "head" (with Puffin's footer)
+	Column  string `json:"column,omitempty"`
+	FieldID int    `json:"field_id,omitempty"`
+	Bytes   int64  `json:"bytes"`
+	Pieces  int    `json:"pieces"` // that are read one by one
+}
+
+// ColumnDescription is what a sidecar holds for one column.
+type ColumnDescription struct {
+	ColumnSummary
+	SingleRowTokens int64         `json:"single_row_tokens"` // rare tokens whose only row stands in the dictionary
+	ListTokens      int64         `json:"list_tokens"`       // with a list of rows
+	RoaringTokens   int64         `json:"roaring_tokens"`    // with a roaring bitmap
+	Rows            int64         `json:"rows"`              // (token, row) pairs, dense tokens included
+	BloomBits       int64         `json:"bloom_bits,omitempty"`
+	BloomHashes     int           `json:"bloom_hashes,omitempty"`
+	BloomFill       float64       `json:"bloom_fill,omitempty"` // fraction of the bits that are set
+	Largest         []TokenDetail `json:"largest,omitempty"`    // postings that take most bytes, then dense tokens with most rows
+}
+
+// TokenDetail is one token of a dictionary.
+type TokenDetail struct {
+	Token string `json:"token"`
+	Rows  uint32 `json:"rows"`
+	Class string `json:"class"` // "single", "list", "roaring", "dense"
+	Bytes int64  `json:"bytes"` // of its posting entry
+}
+
+// Inspect opens a sidecar, of whatever data file, and describes it; see Sidecar.Describe.
+func Inspect(ctx context.Context, store storage.Store, name string, top int) (*Description, error) {
+	s, err := open(ctx, store, name)
+	if err != nil {
+		return nil, fmt.Errorf("open index sidecar %s: %w", name, err)
+	}
+	return s.Describe(ctx, top)
+}
+
+// Dump writes for people what a sidecar holds, with its top largest posting lists for each column.
+func Dump(ctx context.Context, store storage.Store, name string, w io.Writer, top int) error {
+	d, err := Inspect(ctx, store, name, top)
+	if err != nil {
+		return err
+	}
+	return d.WriteText(w)
+}
+
+// Describe reads the whole sidecar, checks every byte and every posting, and says what it holds, with the top largest tokens of each
+// column. An error is what Lookup would return: ErrCorrupt, or one of the store.
+func (s *Sidecar) Describe(ctx context.Context, top int) (*Description, error) {
+	d := &Description{
+		Name:            s.name,
+		FormatVersion:   formatVersion,
+		DataFile:        s.head.identity.DataFile,
+		Rows:            s.head.identity.Rows,
+		Analyzer:        s.head.analyzer.Name(),
+		AnalyzerVersion: s.head.analyzer.Version(),
+		Options:         s.Options(),
+		Summary:         s.Summary(),
+	}
+	for i := range s.head.columns {
+		if err := s.checkBlobs(ctx, i); err != nil {
+			return nil, s.problem(err)
+		}
+		column, err := s.describeColumn(ctx, i, top)
+		if err != nil {
+			return nil, s.problem(err)
+		}
+		d.Columns = append(d.Columns, column)
+		d.Parts = append(d.Parts, s.parts(i)...)
+	}
+	d.Parts = append(d.Parts, PartDescription{Kind: kindHead.String(), Bytes: d.Summary.HeadBytes, Pieces: 1})
+	return d, nil
+}
+
+// parts lists the blobs of a column.
+func (s *Sidecar) parts(column int) []PartDescription {
+	h, spec := &s.head.columns[column], s.head.options.Columns[column]
+	var parts []PartDescription
+	add := func(kind blobKind, at place, pieces int) {
+		if at.length > 0 {
+			parts = append(parts, PartDescription{Kind: kind.String(), Column: spec.Column, FieldID: spec.FieldID, Bytes: at.bytes(), Pieces: pieces})
+		}
+	}
+	add(kindPostings, h.postingsBlob, len(h.postings))
+	add(kindDictionary, h.dictionaryBlob, len(h.dictionary))
+	add(kindBloom, h.bloomBlob, 1)
+	return parts
+}
+
+// checkBlobs checks headers and payloads of the blobs that look-ups only read in parts.
+func (s *Sidecar) checkBlobs(ctx context.Context, column int) error {
+	h, fieldID := &s.head.columns[column], s.head.options.Columns[column].FieldID
+	for kind, at := range map[blobKind]place{kindPostings: h.postingsBlob, kindDictionary: h.dictionaryBlob} {
+		if at.length == 0 {
+			continue
+		}
+		blob, err := s.read(ctx, at.offset, headerBytes+at.length)
+		if err != nil {
+			return err
+		}
+		crc, err := checkHeader(blob, kind, fieldID, at.length)
+		if err != nil {
+			return err
+		}
+		if _, err := verify(blob[headerBytes:], crc, "the "+kind.String()+" blob"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Sidecar) describeColumn(ctx context.Context, column, top int) (ColumnDescription, error) {
+	d := ColumnDescription{ColumnSummary: s.summary.Columns[column]}
+	if d.Bloom {
+		filter, err := s.bloom(ctx, column)
+		if err != nil {
+			return d, err
+		}
+		d.BloomBits, d.BloomHashes = int64(filter.Cap()), int(filter.K())
+		d.BloomFill = float64(filter.BitSet().Count()) / float64(filter.Cap())
+	}
+	if !d.Bitmap {
+		return d, nil
+	}
+	tokens := int64(0)
+	var last []byte
+	for i := range s.head.columns[column].dictionary {
+		err := s.eachToken(ctx, column, i, func(token []byte, p Posting, detail TokenDetail) error {
+			if tokens > 0 && string(token) <= string(last) {
+				return corruptf("dictionary: token %q comes after %q", token, last)
+			}
+			last = append(last[:0], token...)
+			tokens++
+			d.count(p, detail, top)
+			return s.checkToken(ctx, column, token)
+		})
+		if err != nil {
+			return d, err
+		}
+	}
+	if tokens != d.Tokens {
+		return d, corruptf("dictionary has %d tokens, the head says %d", tokens, d.Tokens)
+	}
+	d.keepLargest(top)
+	return d, nil
+}
+
+// checkToken checks that a token could be looked up and, where there is a bloom filter, that the filter has it.
+func (s *Sidecar) checkToken(ctx context.Context, column int, token []byte) error {
+	if !s.head.analyzer.Keeps(token) || !analyzer.IsToken(string(token)) {
+		return corruptf("dictionary has %q, which the analyzer does not keep", token)
+	}
+	if !s.head.options.Columns[column].Bloom {
+		return nil
+	}
+	filter, err := s.bloom(ctx, column)
+	if err == nil && !filter.Test(token) {
+		err = corruptf("token %q is in the dictionary and not in the bloom filter", token)
+	}
+	return err
+}
+
+// eachToken tells every token of a part of a dictionary with its posting.
+func (s *Sidecar) eachToken(ctx context.Context, column, i int, tell func([]byte, Posting, TokenDetail) error) error {
+	p := s.head.columns[column].dictionary[i]
+	d, err := s.dictionary(ctx, column, i)
+	if err != nil {
+		return err
+	}
+	first := true
+	return d.each(ctx, s.summary.Columns[column].Tokens, func(token []byte, value uint64) error {
+		if first && string(token) != string(p.first) {
+			return corruptf("dictionary: a part begins with %q, the head says %q", token, p.first)
+		}
+		first = false
+		posting, err := s.resolve(ctx, column, p.base, value)
+		if err != nil {
+			return err
+		}
+		detail := TokenDetail{Token: string(token), Rows: posting.Count, Class: "single"}
+		if value&inlineRow == 0 {
+			detail.Class, detail.Bytes, err = s.entry(ctx, column, p.base+value>>1)
+		}
+		if err != nil {
+			return err
+		}
+		return tell(token, posting, detail)
+	})
+}
+
+// count adds one token.
+func (d *ColumnDescription) count(p Posting, detail TokenDetail, top int) {
+	d.Rows += int64(p.Count)
+	switch detail.Class {
+	case "single":
+		d.SingleRowTokens++
+	case "list":
+		d.ListTokens++
+	case "roaring":
+		d.RoaringTokens++
+	}
+	if top <= 0 {
+		return
+	}
+	d.Largest = append(d.Largest, detail)
+	if len(d.Largest) >= 2*top+1000 {
+		d.keepLargest(top)
+	}
+}
+
+// keepLargest keeps the top largest tokens.
+func (d *ColumnDescription) keepLargest(top int) {
+	slices.SortFunc(d.Largest, func(a, b TokenDetail) int {
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.Token, b.Token))
+	})
+	d.Largest = d.Largest[:min(max(top, 0), len(d.Largest))]
+}
+
+// WriteText writes the description for people.
+func (d *Description) WriteText(w io.Writer) error {
+	options, err := json.Marshal(d.Options.Analyzer)
+	if err != nil {
+		return fmt.Errorf("encode analyzer parameters: %w", err)
+	}
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	line := func(format string, args ...any) { _, _ = fmt.Fprintf(t, format+"\n", args...) } // t keeps the error for Flush
+	line("sidecar\t%s\t%d bytes, format version %d", d.Name, d.Summary.Bytes, d.FormatVersion)
+	line("data file\t%s\t%d rows", d.DataFile, d.Rows)
+	line("analyzer\t%s version %d\t%s", d.Analyzer, d.AnalyzerVersion, options)
+	line("options\trare rows %d\tdense fraction %g, false positive rate %g", d.Options.RareRows, d.Options.DenseFraction, d.Options.FalsePositiveRate)
+	line("\npart\tcolumn\tbytes\tpieces")
+	for _, p := range d.Parts {
+		line("%s\t%s\t%d\t%d", p.Kind, p.Column, p.Bytes, p.Pieces)
+	}
+	for _, c := range d.Columns {
+		line("\ncolumn\t%s\tfield id %d", c.Column, c.FieldID)
+		line("tokens\t%d", c.Tokens)
+		if c.Bitmap {
+			line("\trare %d (single row %d), middle %d, dense %d", c.RareTokens, c.SingleRowTokens, c.MiddleTokens, c.DenseTokens)
+			line("\tlists %d, roaring bitmaps %d, (token, row) pairs %d", c.ListTokens, c.RoaringTokens, c.Rows)
+		}
+		if c.Bloom {
+			line("bloom\t%d bits, %d hash functions, %.1f %% set", c.BloomBits, c.BloomHashes, 100*c.BloomFill)
+		}
+		if len(c.Largest) > 0 {
+			line("\ntoken\trows\tclass\tbytes")
+		}
+		for _, l := range c.Largest {
+			line("%s\t%d\t%s\t%d", l.Token, l.Rows, l.Class, l.Bytes)
+		}
+	}
+	return t.Flush()
+}

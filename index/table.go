@@ -1,0 +1,232 @@
+package index
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+
+	"github.com/firnlog/firn/index/analyzer"
+)
+
+// tokenTable maps the tokens of one column to their rows, for one data file that is being written. It is an open-addressing hash
+// table with linear probing over fixed-size slots, beside a dense array of entries and an arena of key bytes, as search engines build
+// their in-memory postings (Lucene's BytesRefHash and ByteBlockPool). Nothing is allocated for a token but by growing these arrays, and clear keeps them.
+type tokenTable struct {
+	analyzer *analyzer.Analyzer
+	maxBytes uint32 // longer tokens are not stored
+	rows     bool   // collect postings, not only tokens
+
+	seed    uint64
+	slots   []uint64 // hash<<32 | entry number + 1; 0 is free. The table has a power of two of them, at most half of them used
+	shift   uint     // 32 - log2(len(slots)): the highest bits of the hash are the slot
+	entries []tokenEntry
+	keys    []byte // the key bytes of all entries
+	chains  chainPool
+	full    bool // some array has no room left: the table is incomplete
+}
+
+// tokenEntry is one token and the end of its postings: the run of rows [last-run+1, last] that may still grow, and the chain that
+// holds the runs before it. Most tokens of most files are in one run of one row and need no chain.
+type tokenEntry struct {
+	prefix uint64 // the first eight bytes of the key, the first one lowest, zero behind a shorter key
+	key    uint32 // offset of the key in keys
+	length uint8  // of the key in bytes
+	state  uint8  // 0x80 if the analyzer stores the token, and the level of the last slice of the chain
+	room   uint16 // free bytes at the end of the chain
+	last   uint32 // last row
+	run    uint32 // rows of the present run; 0 for a token that is not kept
+	head   uint32 // address of the chain; 0 for none
+	tail   uint32 // address of the first free byte of the chain
+}
+
+const stateKept = 0x80
+
+func (e *tokenEntry) kept() bool   { return e.state&stateKept != 0 }
+func (e *tokenEntry) level() uint8 { return e.state &^ stateKept }
+
+const (
+	initialSlots = 1 << 10
+	// largestTable bounds keys and entries, so that 32 bit offsets cannot overflow.
+	largestKeys    = 1<<32 - 1<<16
+	largestEntries = 1 << 30
+)
+
+func newTokenTable(a *analyzer.Analyzer, rows bool, seed uint64) *tokenTable {
+	t := &tokenTable{analyzer: a, maxBytes: uint32(a.Params().MaxTokenBytes), rows: rows, seed: seed}
+	t.resize(initialSlots)
+	t.chains.clear()
+	return t
+}
+
+// clear empties the table and keeps its memory.
+func (t *tokenTable) clear() {
+	clear(t.slots)
+	t.entries, t.keys, t.full = t.entries[:0], t.keys[:0], false
+	t.chains.clear()
+}
+
+// memoryBytes is what the table holds.
+func (t *tokenTable) memoryBytes() int64 {
+	return int64(cap(t.slots))*8 + int64(cap(t.entries))*32 + int64(cap(t.keys)) + t.chains.memoryBytes()
+}
+
+// key returns the bytes of an entry's token.
+func (t *tokenTable) key(e *tokenEntry) []byte {
+	return t.keys[e.key : e.key+uint32(e.length)]
+}
+
+// The multipliers of the hash are those of wyhash (Wang Yi), whose way to fold a 128 bit product it follows.
+const (
+	hashA = 0xa0761d6478bd642f
+	hashB = 0xe7037ed1a0b428db
+)
+
+// hashLong hashes a token of more than eight bytes, which has analyzer.Padding bytes behind it.
+func hashLong(seed uint64, token []byte) uint64 {
+	h := seed ^ uint64(len(token))*hashA
+	last := binary.LittleEndian.Uint64(token[len(token)-8:])
+	for ; len(token) > 16; token = token[16:] {
+		hi, lo := bits.Mul64(binary.LittleEndian.Uint64(token)^h, binary.LittleEndian.Uint64(token[8:])^hashB)
+		h = hi ^ lo
+	}
+	first := last
+	if len(token) > 8 {
+		first = binary.LittleEndian.Uint64(token)
+	}
+	hi, lo := bits.Mul64(first^h, last^hashB)
+	return hi ^ lo
+}
+
+// observe adds tokens of one row: those that Scanner.NextBatch handed out.
+func (t *tokenTable) observe(row uint32, folded []byte, bounds []uint32) {
+	for ; len(bounds) >= 2; bounds = bounds[2:] {
+		start, length := bounds[0], bounds[1]-bounds[0]
+		if length > t.maxBytes {
+			continue
+		}
+		token := folded[start : start+length+analyzer.Padding]
+		prefix := binary.LittleEndian.Uint64(token)
+		var hash uint64
+		if length <= 8 {
+			prefix &= 1<<(8*length) - 1
+			hi, lo := bits.Mul64(prefix^t.seed, hashA+uint64(length)<<1)
+			hash = hi ^ lo
+		} else {
+			hash = hashLong(t.seed, token[:length])
+		}
+		tag := hash >> 32
+		slot := tag >> t.shift
+		for {
+			s := t.slots[slot]
+			if s == 0 {
+				t.insert(slot, tag, prefix, token[:length], row)
+				break
+			}
+			if s>>32 == tag {
+				e := &t.entries[uint32(s)-1]
+				if e.prefix == prefix && uint32(e.length) == length &&
+					(length <= 8 || bytes.Equal(t.keys[e.key+8:e.key+length], token[8:length])) {
+					if e.last != row {
+						t.add(e, row)
+					}
+					break
+				}
+			}
+			slot++
+			if slot == uint64(len(t.slots)) {
+				slot = 0
+			}
+		}
+	}
+}
+
+// add adds a row behind the entry's last one.
+func (t *tokenTable) add(e *tokenEntry, row uint32) {
+	if e.run == 0 {
+		return
+	}
+	if row == e.last+1 {
+		e.last, e.run = row, e.run+1
+		return
+	}
+	t.chains.endRun(e, row)
+	e.last, e.run = row, 1
+}
+
+// insert adds a new token to a free slot.
+func (t *tokenTable) insert(slot, tag, prefix uint64, token []byte, row uint32) {
+	if len(t.keys) > largestKeys || len(t.entries) >= largestEntries || t.full {
+		t.full = true
+		return
+	}
+	e := tokenEntry{prefix: prefix, key: uint32(len(t.keys)), length: uint8(len(token)), last: row}
+	if t.analyzer.Keeps(token) {
+		e.state = stateKept
+		if t.rows {
+			e.run = 1
+		}
+	}
+	t.keys = append(t.keys, token...)
+	t.entries = append(t.entries, e)
+	t.slots[slot] = tag<<32 | uint64(len(t.entries))
+	if len(t.entries)*2 > len(t.slots) {
+		t.resize(2 * len(t.slots))
+	}
+}
+
+// resize moves the entries to a table of size slots. They keep their order, since the highest bits of the hash are the slot.
+func (t *tokenTable) resize(size int) {
+	old := t.slots
+	t.slots = make([]uint64, size)
+	t.shift = uint(32 - bits.TrailingZeros(uint(size)))
+	for _, s := range old {
+		if s == 0 {
+			continue
+		}
+		slot := s >> 32 >> t.shift
+		for t.slots[slot] != 0 {
+			slot = (slot + 1) & uint64(size-1)
+		}
+		t.slots[slot] = s
+	}
+}
+
+// kept returns the number of kept tokens.
+func (t *tokenTable) kept() int {
+	n := 0
+	for i := range t.entries {
+		if t.entries[i].kept() {
+			n++
+		}
+	}
+	return n
+}
+
+// sorted returns the numbers of the kept entries in the byte order of their keys.
+func (t *tokenTable) sorted() []uint32 {
+	type item struct {
+		prefix uint64 // the first bytes of the key as a big-endian number
+		entry  uint32
+	}
+	items := make([]item, 0, len(t.entries))
+	for i := range t.entries {
+		if e := &t.entries[i]; e.kept() {
+			items = append(items, item{bits.ReverseBytes64(e.prefix), uint32(i)})
+		}
+	}
+	slices.SortFunc(items, func(a, b item) int {
+		if a.prefix != b.prefix {
+			if a.prefix < b.prefix {
+				return -1
+			}
+			return 1
+		}
+		return bytes.Compare(t.key(&t.entries[a.entry]), t.key(&t.entries[b.entry]))
+	})
+	order := make([]uint32, len(items))
+	for i := range items {
+		order[i] = items[i].entry
+	}
+	return order
+}
