@@ -31,12 +31,22 @@ func open(t testing.TB) *Store {
 	return s
 }
 
+// requireNoTemp fails if a hidden file is left below a directory.
+func requireNoTemp(t testing.TB, dir string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(dir, func(file string, _ os.DirEntry, err error) error {
+		require.NoError(t, err)
+		require.False(t, isTemp(filepath.ToSlash(file)), "temporary file %s was left", file)
+		return nil
+	}))
+}
+
 // requireTidy fails if something is left below a directory that is neither an object nor a directory with objects.
 func requireTidy(t testing.TB, dir string) {
 	t.Helper()
+	requireNoTemp(t, dir)
 	require.NoError(t, filepath.WalkDir(dir, func(file string, e os.DirEntry, err error) error {
 		require.NoError(t, err)
-		require.False(t, isTemp(filepath.ToSlash(file)), "temporary file %s was left", file)
 		if e.IsDir() && file != dir {
 			entries, err := os.ReadDir(file)
 			require.NoError(t, err)
