@@ -60,7 +60,8 @@ func (d *fileDecoder) decode(entries []iceberg.ManifestEntry) ([]liveFile, error
 				Partition:  make(map[string]any, len(partition)),
 				Lower:      d.bounds(file.LowerBoundValues()),
 				Upper:      d.bounds(file.UpperBoundValues()),
-				NullCounts: file.NullValueCounts(), ValueCounts: file.ValueCounts(), NaNCounts: file.NaNValueCounts(),
+				NullCounts: d.topLevel(file.NullValueCounts()), ValueCounts: d.topLevel(file.ValueCounts()),
+				NaNCounts: d.topLevel(file.NaNValueCounts()),
 			},
 			specID: file.SpecID(), tuple: partitionTuple(partition), sequence: entry.SequenceNum(),
 		}
@@ -77,15 +78,32 @@ func (d *fileDecoder) decode(entries []iceberg.ManifestEntry) ([]liveFile, error
 }
 
 func (d *fileDecoder) bounds(encoded map[int][]byte) map[int]any {
-	decoded := make(map[int]any, len(encoded))
+	var decoded map[int]any
 	for id, bound := range encoded {
 		if typ, ok := d.types[id]; ok {
 			if value := decodeBound(typ, bound); value != nil {
+				if decoded == nil {
+					decoded = make(map[int]any, len(encoded))
+				}
 				decoded[id] = value
 			}
 		}
 	}
 	return decoded
+}
+
+// topLevel keeps the counts of top-level columns.
+func (d *fileDecoder) topLevel(counts map[int]int64) map[int]int64 {
+	var kept map[int]int64
+	for id, count := range counts {
+		if _, ok := d.types[id]; ok {
+			if kept == nil {
+				kept = make(map[int]int64, len(counts))
+			}
+			kept[id] = count
+		}
+	}
+	return kept
 }
 
 // decodeBound decodes a bound in Iceberg's single-value serialization. A bound that was written before its column was widened is

@@ -40,8 +40,8 @@ const manifestReaders = 8
 
 // Files returns the data files of this view's snapshot. The slice is made once for each Table and shared: callers must not change it.
 //
-// Manifests are read directly, one request each, with only the statistics that prune decoded: iceberg-go's own scan planning builds
-// filters and tasks that nobody here needs.
+// Manifests are read directly, one request each, with only the statistics that prune decoded (see manifest.go): iceberg-go's own scan
+// planning builds filters and tasks that nobody here needs.
 func (t *Table) Files(ctx context.Context) ([]DataFile, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -74,12 +74,20 @@ func (t *Table) readFiles(ctx context.Context) ([]DataFile, error) {
 		if !mayHoldLive(manifest) {
 			continue
 		}
-		group.Go(func() (err error) {
-			if manifest.ManifestContent() == iceberg.ManifestContentDeletes {
-				deletesOf[i], err = t.readManifest(ctx, manifest)
+		group.Go(func() error {
+			content, err := t.readManifest(ctx, manifest)
+			if err != nil {
 				return err
 			}
-			entries, err := t.readManifest(ctx, manifest)
+			if manifest.ManifestContent() == iceberg.ManifestContentDeletes {
+				deletesOf[i], err = manifestEntries(manifest, content)
+				return err
+			}
+			if dataOf[i], err = decoder.decodeManifest(manifest, content); err == nil {
+				return nil
+			}
+			t.catalog.logger.Debug("reading a manifest the slow way", "manifest", manifest.FilePath(), "reason", err)
+			entries, err := manifestEntries(manifest, content)
 			if err != nil {
 				return err
 			}
@@ -110,8 +118,8 @@ func mayHoldLive(manifest iceberg.ManifestFile) bool {
 	return manifest.AddedDataFiles() != 0 || manifest.ExistingDataFiles() != 0
 }
 
-// readManifest returns the live entries of a manifest.
-func (t *Table) readManifest(ctx context.Context, manifest iceberg.ManifestFile) (entries []iceberg.ManifestEntry, err error) {
+// readManifest returns a manifest's bytes.
+func (t *Table) readManifest(ctx context.Context, manifest iceberg.ManifestFile) ([]byte, error) {
 	name, err := nameOf(t.catalog.store, manifest.FilePath())
 	if err != nil {
 		return nil, err
@@ -120,6 +128,11 @@ func (t *Table) readManifest(ctx context.Context, manifest iceberg.ManifestFile)
 	if err != nil {
 		return nil, fmt.Errorf("manifest %s: %w", manifest.FilePath(), err)
 	}
+	return content, nil
+}
+
+// manifestEntries decodes the live entries of a manifest with iceberg-go.
+func manifestEntries(manifest iceberg.ManifestFile, content []byte) (entries []iceberg.ManifestEntry, err error) {
 	reader, err := iceberg.NewManifestReaderWithProjection(manifest, bytes.NewReader(content),
 		iceberg.ManifestEntryProjection{IncludePruningStats: true})
 	if err != nil {
