@@ -1,6 +1,8 @@
 package systest
 
 import (
+	"encoding/binary"
+	"hash/crc32"
 	"io/fs"
 	"math/rand"
 	"os"
@@ -71,6 +73,7 @@ func TestDamagedSidecars(t *testing.T) {
 		"one byte longer": {func(_ int, b []byte) []byte { return append(b, 'x') }, query.ProblemCorrupt},
 		"random bytes":    {func(_ int, b []byte) []byte { _, _ = rng.Read(b); return b }, query.ProblemCorrupt},
 		"zeros":           {func(_ int, b []byte) []byte { clear(b); return b }, query.ProblemCorrupt},
+		"a later version": {func(_ int, b []byte) []byte { return laterVersion(t, b) }, query.ProblemUnknownVersion},
 		"another file's":  {func(i int, _ []byte) []byte { return intact[paths[(i+1)%len(paths)]] }, query.ProblemForeign},
 	}
 	for name, d := range damages {
@@ -101,6 +104,24 @@ func TestDamagedSidecars(t *testing.T) {
 			askAll(t, dir, list, want)
 		}
 	})
+}
+
+// laterVersion changes the version in the header of every blob (index/FORMAT.md: "FIRN", version at byte 4, a checksum of the first
+// 28 bytes at byte 28), so that the sidecar is whole but of a version that does not exist yet.
+func laterVersion(t *testing.T, b []byte) []byte {
+	t.Helper()
+	table := crc32.MakeTable(crc32.Castagnoli)
+	found := 0
+	for i := 0; i+32 <= len(b); i++ {
+		header := b[i : i+32]
+		if string(header[:4]) == "FIRN" && binary.LittleEndian.Uint32(header[28:]) == crc32.Checksum(header[:28], table) {
+			binary.LittleEndian.PutUint16(header[4:], 99)
+			binary.LittleEndian.PutUint32(header[28:], crc32.Checksum(header[:28], table))
+			found++
+		}
+	}
+	require.Positive(t, found)
+	return b
 }
 
 // change replaces a file, or removes it.
