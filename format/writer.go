@@ -39,6 +39,8 @@ type Footer struct {
 	Size int64 // bytes of the whole file
 	// Metadata is a *metadata.FileMetaData of arrow-go, for the catalog to take the column statistics from.
 	Metadata any
+	// TextBounds lists the field ids of the string columns whose least and greatest value the footer bounds for every row group that has any.
+	TextBounds []int
 }
 
 // Writer writes one Parquet file. It is not safe for concurrent use.
@@ -50,10 +52,12 @@ type Writer struct {
 	chunk   *chunkWriter
 	meta    *metadata.FileMetaDataBuilder
 	indexes metadata.PageIndexBuilder
-	blooms  metadata.FileBloomFilterBuilder
-	rows    int64
-	groups  int
-	err     error
+	// unbounded are the ids of string columns of which some row group has values without an upper bound.
+	unbounded []int
+	blooms    metadata.FileBloomFilterBuilder
+	rows      int64
+	groups    int
+	err       error
 }
 
 // NewWriter starts a file of this schema on w, which gets the bytes in order and need not be buffered.
@@ -215,7 +219,22 @@ func (w *Writer) writeChunk(group *metadata.RowGroupMetaDataBuilder, at int, c *
 	if err != nil {
 		return err
 	}
+	if f.Type == TypeString && w.chunk.stats.any {
+		if _, _, bounded := cutMax(w.chunk.stats.maxText); !bounded {
+			w.unbounded = append(w.unbounded, f.ID)
+		}
+	}
 	return w.chunk.end()
+}
+
+// textBounds returns the ids of the string columns that have bounds in every row group with a value.
+func (w *Writer) textBounds() (ids []int) {
+	for _, f := range w.schema.Fields {
+		if f.Type == TypeString && !slices.Contains(w.unbounded, f.ID) {
+			ids = append(ids, f.ID)
+		}
+	}
+	return ids
 }
 
 func (w *Writer) observe(f Field, texts [][]byte) {
@@ -246,7 +265,7 @@ func (w *Writer) Close() (*Footer, error) {
 		return nil, w.err
 	}
 	w.err = errClosed
-	return &Footer{Rows: w.rows, Size: w.out.pos, Metadata: md}, nil
+	return &Footer{Rows: w.rows, Size: w.out.pos, Metadata: md, TextBounds: w.textBounds()}, nil
 }
 
 // errClosed is what a Writer says after Close.
