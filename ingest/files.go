@@ -158,7 +158,7 @@ func (w *fileWriter) writeFile(ctx context.Context, uri string, b *buffer, part 
 	if sidecarErr != nil {
 		out.sidecarFailures++
 	}
-	file := catalog.NewFile{Path: uri, Size: footer.Size, ParquetMetadata: footer.Metadata, Partition: part.values(w.plan)}
+	file := catalog.NewFile{Path: uri, Size: footer.Size, ParquetMetadata: footer.Metadata, Partition: part.values(w.plan), TextBounds: footer.TextBounds}
 	return file, int(footer.Rows), nil
 }
 
