@@ -3,14 +3,17 @@ package query
 import (
 	"context"
 	"errors"
-	"iter"
+	"fmt"
 	"log/slog"
+	"path"
+	"runtime"
+	"sync"
 	"time"
 
-	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 
-	"github.com/firnlog/firn/catalog"
 	"github.com/firnlog/firn/format"
+	"github.com/firnlog/firn/index"
 	"github.com/firnlog/firn/storage"
 )
 
@@ -27,11 +30,20 @@ var (
 // Order is the order in which rows are handed out.
 type Order uint8
 
-// The orders. Rows of the same timestamp are ordered by the path of their file and their place in it.
+// The orders. Rows of the same timestamp are ordered by the path of their file and their place in it; NewestFirst is exactly
+// the reverse of OldestFirst.
 const (
 	NewestFirst Order = iota
 	OldestFirst
 )
+
+// String returns "newest first" or "oldest first".
+func (o Order) String() string {
+	if o == OldestFirst {
+		return "oldest first"
+	}
+	return "newest first"
+}
 
 // Request is a search over one table. The zero value asks for all rows and columns, newest first.
 type Request struct {
@@ -40,76 +52,153 @@ type Request struct {
 	From, To time.Time
 	Order    Order
 	Limit    int      // number of rows handed out by Rows and Batches, at most; 0: no limit. Count ignores it.
-	Columns  []string // columns to hand out, in the table's order; nil: all that firn can read
+	Columns  []string // columns to hand out, in the table's order; none: all that firn can read
 	NoIndex  bool     // use neither sidecars nor Parquet's bloom filters, only what the table's metadata and the data files say
 }
+
+// Defaults of EngineOptions.
+const (
+	DefaultCacheBytes = 256 << 20
+	minParallelism    = 8
+)
 
 // EngineOptions tunes an Engine. The zero value gives the defaults.
 type EngineOptions struct {
 	CacheBytes  int64            // memory for opened sidecars and Parquet footers; default 256 MiB
-	Parallelism int              // files or chunks of files worked on at once, by one scan; default twice the number of CPUs
+	Parallelism int              // files, or pieces of files, worked on at once by one scan; default twice the number of CPUs, at least 8
 	Logger      *slog.Logger     // told about unusable sidecars; nil discards
-	Now         func() time.Time // the clock, for durations; nil is time.Now
+	Now         func() time.Time // the clock, for durations and for trying unusable sidecars again; nil is time.Now
 }
 
 // Engine plans and runs searches over the tables of one store. It is safe for concurrent use and meant to live long: it keeps
-// opened sidecars and Parquet footers in bounded caches.
-type Engine struct{}
+// opened sidecars and Parquet footers in a cache that is bounded in bytes.
+type Engine struct {
+	store       storage.Store
+	cache       *cache
+	parallelism int
+	log         *slog.Logger
+	now         func() time.Time
+
+	mu     sync.Mutex
+	warned *simplelru.LRU[string, struct{}] // sidecars that were complained about
+}
 
 // NewEngine returns an engine that reads from store.
-func NewEngine(store storage.Store, opts EngineOptions) *Engine { return &Engine{} }
-
-// Plan prunes the table's files for a request. It reads metadata, sidecars and footers, no data pages. Errors: ErrInvalidRequest, ErrDeletes,
-// errors of damaged data files (format.ErrCorrupt) and of the storage. Trouble with sidecars is no error.
-func (e *Engine) Plan(ctx context.Context, t *catalog.Table, r Request) (*Scan, error) {
-	return nil, errors.ErrUnsupported
+func NewEngine(store storage.Store, opts EngineOptions) *Engine {
+	const rememberedWarnings = 1 << 16
+	e := &Engine{store: meteredStore{store}, parallelism: opts.Parallelism, log: opts.Logger, now: opts.Now}
+	if opts.CacheBytes <= 0 {
+		opts.CacheBytes = DefaultCacheBytes
+	}
+	e.cache = newCache(opts.CacheBytes)
+	if e.parallelism <= 0 {
+		e.parallelism = max(minParallelism, 2*runtime.GOMAXPROCS(0))
+	}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	if e.now == nil {
+		e.now = time.Now
+	}
+	e.warned, _ = simplelru.NewLRU[string, struct{}](rememberedWarnings, nil) // fails only for sizes below one
+	return e
 }
 
-// Scan is a planned search. It is safe for concurrent use, but Stats and Explain tell about the latest reading only.
-type Scan struct{}
+// Keys of the cache.
 
-// Task is one data file that pruning left, for readers of any kind.
-type Task struct {
-	File       catalog.DataFile
-	RowGroups  []int             // ordinals of the row groups that hold candidates; nil if the file's footer was not needed yet (only with a Limit)
-	Rows       []format.RowRange // candidate rows, ascending
-	Candidates int64             // number of candidate rows
-	Residual   Predicate         // what is left to be checked for each candidate row, From and To included; nil: nothing
+func fileKey(name, schemaKey string) string { return "file\x00" + name + "\x00" + schemaKey }
+func sidecarKey(name string) string         { return "sidecar\x00" + name }
+
+// openFile opens a data file, or takes it from the cache.
+func (e *Engine) openFile(ctx context.Context, f *filePlan, schema *format.Schema, schemaKey string) (*format.File, error) {
+	v, err := e.cache.get(ctx, fileKey(f.name, schemaKey), &countersOf(ctx).files, nil, func() (sized, error) {
+		file, err := format.Open(ctx, e.store, f.name, f.data.Size, schema)
+		if err != nil {
+			return nil, err
+		}
+		return file, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("opening data file %s: %w", f.data.Path, err)
+	}
+	file := v.(*format.File)
+	if file.Rows() != f.rows {
+		return nil, fmt.Errorf("%w: data file %s has %d rows, but the table's metadata says %d: restore the file, or rewrite the table's metadata",
+			format.ErrCorrupt, f.data.Path, file.Rows(), f.rows)
+	}
+	return file, nil
 }
 
-// Tasks returns what pruning left, in the order of the request. It reads nothing. With a Limit, files are listed before their page bounds were looked at.
-func (s *Scan) Tasks() []Task { return nil }
-
-// Rows reads and yields the matching rows in the request's order, up to its limit. A Row stays valid. After an error the iteration ends.
-func (s *Scan) Rows(ctx context.Context) iter.Seq2[Row, error] {
-	return func(yield func(Row, error) bool) { yield(Row{}, errors.ErrUnsupported) }
+// sidecarEntry is what the cache holds for a sidecar: the sidecar, or for a while the reason why there is none.
+type sidecarEntry struct {
+	sidecar *index.Sidecar
+	problem IndexProblem
+	until   time.Time
 }
 
-// Batches is Rows as Arrow record batches of ArrowSchema. The consumer releases each batch.
-func (s *Scan) Batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
-	return func(yield func(arrow.RecordBatch, error) bool) { yield(nil, errors.ErrUnsupported) }
+func (e *sidecarEntry) SizeInMemory() int64 {
+	const fixed = 200
+	if e.sidecar == nil {
+		return fixed
+	}
+	return fixed + e.sidecar.SizeInMemory()
 }
 
-// ArrowSchema returns the schema of Batches: the table's, projected to the requested columns.
-func (s *Scan) ArrowSchema() *arrow.Schema { return nil }
+// problemMemory is how long an unusable sidecar is left alone. It may be repaired meanwhile.
+const problemMemory = time.Minute
 
-// Count returns how many rows match, regardless of the limit. Rows that are certain are counted without being read.
-func (s *Scan) Count(ctx context.Context) (int64, error) { return 0, errors.ErrUnsupported }
+// openSidecar opens the sidecar of a data file, or takes it from the cache. If the sidecar is unusable, it returns the problem; an
+// error is returned only if the context ended.
+func (e *Engine) openSidecar(ctx context.Context, f *filePlan) (*index.Sidecar, IndexProblem, error) {
+	stale := func(v sized) bool {
+		entry := v.(*sidecarEntry)
+		return entry.problem != "" && !e.now().Before(entry.until)
+	}
+	v, err := e.cache.get(ctx, sidecarKey(f.sidecarName), &countersOf(ctx).sidecars, stale, func() (sized, error) {
+		want := index.Identity{DataFile: path.Base(f.data.Path), Rows: f.rows}
+		sidecar, err := index.Open(ctx, e.store, f.sidecarName, want)
+		if err == nil {
+			return &sidecarEntry{sidecar: sidecar}, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return e.sidecarProblem(f, err), nil
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	entry := v.(*sidecarEntry)
+	return entry.sidecar, entry.problem, nil
+}
 
-// Stats returns the costs so far.
-func (s *Scan) Stats() Stats { return Stats{} }
+// sidecarProblem classifies an error of a sidecar, and warns about it unless that was done before.
+func (e *Engine) sidecarProblem(f *filePlan, err error) *sidecarEntry {
+	problem, remedy := ProblemUnreadable, "check the storage"
+	switch {
+	case errors.Is(err, storage.ErrNotExist):
+		problem, remedy = ProblemMissing, "build the index of this file"
+	case errors.Is(err, index.ErrCorrupt):
+		problem, remedy = ProblemCorrupt, "delete it and build the index of this file again"
+	case errors.Is(err, index.ErrForeign):
+		problem, remedy = ProblemForeign, "delete it and build the index of this file again"
+	case errors.Is(err, index.ErrUnknownVersion):
+		problem, remedy = ProblemUnknownVersion, "use the firn that wrote it, or build the index of this file again"
+	}
+	e.mu.Lock()
+	known := e.warned.Contains(f.sidecarName)
+	e.warned.Add(f.sidecarName, struct{}{})
+	e.mu.Unlock()
+	if !known {
+		e.log.Warn("index sidecar cannot be used; the data file is searched without it", "problem", string(problem), "sidecar", f.sidecarName,
+			"data_file", f.data.Path, "error", err, "remedy", remedy)
+	}
+	return &sidecarEntry{problem: problem, until: e.now().Add(problemMemory)}
+}
 
-// Explain returns for people what was pruned at each stage and why an index was not used.
-func (s *Scan) Explain() string { return "" }
-
-// Explanation returns what Explain prints.
-func (s *Scan) Explanation() Explanation { return Explanation{} }
-
-// Explanation tells how a search was pruned.
-type Explanation struct{}
-
-// Row is one row of a result.
-type Row struct{}
-
-// MarshalJSON prints the row as an object with one entry for each column, in the table's order.
-func (r Row) MarshalJSON() ([]byte, error) { return nil, errors.ErrUnsupported }
+// dropSidecar remembers that a sidecar failed when it was asked for a token.
+func (e *Engine) dropSidecar(f *filePlan, err error) IndexProblem {
+	entry := e.sidecarProblem(f, err)
+	e.cache.replace(sidecarKey(f.sidecarName), entry)
+	return entry.problem
+}

@@ -1,5 +1,7 @@
 package query
 
+import "time"
+
 // SkipReason says why a data file was not read.
 type SkipReason string
 
@@ -67,3 +69,70 @@ type Stats struct {
 	PlanMillis  float64 `json:"plan_ms"`  // time that Plan took
 	TotalMillis float64 `json:"total_ms"` // Plan plus the latest reading
 }
+
+// Stats returns what planning and the latest reading cost so far.
+func (s *Scan) Stats() Stats {
+	st := Stats{FilesTotal: len(s.all), FilesSkipped: map[SkipReason]int{}, IndexProblems: map[IndexProblem]int{}}
+	s.mu.Lock()
+	r := s.latest
+	s.mu.Unlock()
+	for _, f := range s.all {
+		st.RowsTotal += int64(f.rows)
+		f.mu.Lock()
+		if f.skipped != "" {
+			st.FilesSkipped[f.skipped]++
+		} else {
+			st.RowsCandidate += int64(f.bounds.may.Cardinality())
+			st.RowsCertain += int64(f.bounds.must.Cardinality())
+		}
+		if f.problem != "" {
+			st.IndexProblems[f.problem]++
+		}
+		f.mu.Unlock()
+	}
+	s.planCounts.addTo(&st)
+	st.PlanMillis = millis(s.planTime)
+	st.TotalMillis = st.PlanMillis
+	if r != nil {
+		r.addTo(&st)
+	}
+	return st
+}
+
+func (c *counters) addTo(st *Stats) {
+	st.BytesRead += c.bytes.Load()
+	st.Requests += c.requests.Load()
+	st.SidecarHits += c.sidecars.hits.Load()
+	st.SidecarMisses += c.sidecars.misses.Load()
+	st.FooterHits += c.files.hits.Load()
+	st.FooterMisses += c.files.misses.Load()
+}
+
+func (r *reading) addTo(st *Stats) {
+	r.counts.addTo(st)
+	st.RowsDecoded, st.RowsMatched = r.decoded.Load(), r.matched.Load()
+	r.mu.Lock()
+	over, took := r.over, r.took
+	r.mu.Unlock()
+	if !over {
+		took = r.scan.planner.engine.now().Sub(r.start)
+	}
+	st.TotalMillis += millis(took)
+	rest := SkipNotReached
+	if r.counting {
+		rest = SkipAnswered
+	}
+	for i, f := range r.scan.files {
+		f.mu.Lock()
+		skipped := f.skipped != ""
+		f.mu.Unlock()
+		switch {
+		case r.touched[i].Load():
+			st.FilesRead++
+		case over && !skipped:
+			st.FilesSkipped[rest]++
+		}
+	}
+}
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

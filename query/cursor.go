@@ -1,0 +1,304 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/firnlog/firn/format"
+)
+
+// Sizes of pieces, in candidate rows.
+const (
+	minPieceRows  = 256
+	firstPiece    = 1024    // at least, when nothing is known about how many candidates match
+	maxPieceRows  = 1 << 14 // rows of a chunk
+	maxCheckRows  = 1 << 17 // candidates of a piece of which few match
+	sortCheckRows = 1 << 16 // candidates that are checked at once when a file must be sorted
+)
+
+// sortKey is the place of a row in the order of all rows, oldest first.
+type sortKey struct {
+	time    int64
+	rank    int // of the file's path
+	ordinal uint32
+}
+
+func (k sortKey) compare(o sortKey) int {
+	return cmp.Or(cmp.Compare(k.time, o.time), cmp.Compare(k.rank, o.rank), cmp.Compare(k.ordinal, o.ordinal))
+}
+
+// pending is a chunk that is being read.
+type pending struct {
+	done     chan struct{}
+	chunk    *chunk
+	err      error
+	expected int64 // guess of the number of its rows
+}
+
+// cursor hands out the matching rows of one file, chunk by chunk, in the order of the reading.
+type cursor struct {
+	merger   *merger
+	reading  *reading
+	file     *filePlan
+	position int // in scan.files
+	newest   bool
+
+	flights []*pending // chunks being read, in order
+
+	// What follows is set up by open, and changed by the goroutine of the reading alone after the first flight has landed.
+	rest    []format.RowRange // candidates that no flight has taken yet, ascending
+	entries []timedRow        // instead of rest, of a file that had to be sorted: its matching rows, in order
+	sorted  bool
+	left    int64 // candidates in rest
+
+	chunk *chunk // being handed out
+	at    int    // in chunk.order
+	last  sortKey
+	begun bool
+}
+
+// timedRow is a matching row of a file that had to be sorted.
+type timedRow struct {
+	time    int64
+	ordinal uint32
+}
+
+// open prunes and opens the file, decides how it is read, and reads its first chunk.
+func (c *cursor) open(ctx context.Context) (*chunk, error) {
+	p := c.reading.scan.planner
+	if err := p.finish(ctx, c.file, true); err != nil || c.file.skipped != "" {
+		return nil, err
+	}
+	c.rest, c.left = rangesOf(c.file.bounds.may), int64(c.file.bounds.may.Cardinality())
+	piece := c.cut(c.pieceRows())
+	if c.left > 0 && !c.trusted() {
+		return c.sortFile(ctx)
+	}
+	first, err := c.load(ctx, piece)
+	if err == nil && c.left > 0 && !first.ascending() {
+		return c.sortFile(ctx) // the file's claim to be sorted is wrong
+	}
+	return first, err
+}
+
+// trusted says whether the file claims, everywhere, to be sorted by time, and nothing known so far contradicts it. The rows
+// that are read are checked again.
+func (c *cursor) trusted() bool {
+	t := c.reading.scan.planner.time
+	if t.Type == format.TypeInvalid {
+		return true // only ordered by place
+	}
+	if !c.file.data.TimeSorted || !c.file.file.Sorted() {
+		return false
+	}
+	highest := int64(math.MinInt64)
+	groups := c.file.file.RowGroups()
+	for i := range groups {
+		b, _ := groups[i].Bounds(t.ID)
+		low, okLow := b.Min.(int64)
+		high, okHigh := b.Max.(int64)
+		if okLow && low < highest {
+			return false
+		}
+		if okHigh {
+			highest = max(highest, high)
+		}
+	}
+	return true
+}
+
+// ascending says whether times ascend with the ordinals.
+func (c *chunk) ascending() bool { return slices.IsSorted(c.times) }
+
+// pieceRows says how many candidates the next piece should have: as many as are likely to be needed, and few at first.
+func (c *cursor) pieceRows() int64 {
+	r := c.reading
+	need := r.limit - r.matched.Load()
+	if c.file.bounds.decided() {
+		return min(max(need, minPieceRows), maxPieceRows)
+	}
+	if r.checked.Load() == 0 {
+		if need > maxPieceRows/4 {
+			return maxPieceRows
+		}
+		return max(4*need, firstPiece)
+	}
+	yield := r.yield()
+	most := min(float64(maxPieceRows)/yield, maxCheckRows)
+	return int64(min(max(1.25*float64(need)/yield, firstPiece), most))
+}
+
+// cut takes about n candidates off the end that comes first in the order of the reading.
+func (c *cursor) cut(n int64) (piece []format.RowRange) {
+	for n > 0 && len(c.rest) > 0 {
+		if c.newest {
+			r := &c.rest[len(c.rest)-1]
+			take := uint32(min(n, int64(r.End-r.Start)))
+			piece = append(piece, format.RowRange{Start: r.End - take, End: r.End})
+			if r.End -= take; r.End == r.Start {
+				c.rest = c.rest[:len(c.rest)-1]
+			}
+			n, c.left = n-int64(take), c.left-int64(take)
+			continue
+		}
+		r := &c.rest[0]
+		take := uint32(min(n, int64(r.End-r.Start)))
+		piece = append(piece, format.RowRange{Start: r.Start, End: r.Start + take})
+		if r.Start += take; r.End == r.Start {
+			c.rest = c.rest[1:]
+		}
+		n, c.left = n-int64(take), c.left-int64(take)
+	}
+	if c.newest {
+		slices.Reverse(piece)
+	}
+	return piece
+}
+
+// load reads the matching rows of a piece.
+func (c *cursor) load(ctx context.Context, piece []format.RowRange) (*chunk, error) {
+	r := c.reading
+	rows, kept, err := r.survivors(ctx, c.file, c.position, piece, r.wanted())
+	if err != nil {
+		return nil, err
+	}
+	chunk, err := r.assemble(ctx, c.file, c.position, rows, kept)
+	if err != nil {
+		return nil, err
+	}
+	chunk.order = make([]int32, len(rows))
+	for i := range chunk.order {
+		chunk.order[i] = int32(i)
+	}
+	c.arrange(chunk)
+	return chunk, nil
+}
+
+// arrange puts the rows of a chunk into the order of the reading.
+func (c *cursor) arrange(chunk *chunk) {
+	if len(chunk.times) > 0 && !chunk.ascending() {
+		slices.SortStableFunc(chunk.order, func(a, b int32) int { return cmp.Compare(chunk.times[a], chunk.times[b]) })
+	}
+	if c.newest {
+		slices.Reverse(chunk.order)
+	}
+}
+
+// sortFile finds all matching rows of a file that is not sorted, sorts them by time, and reads the first chunk of them.
+func (c *cursor) sortFile(ctx context.Context) (*chunk, error) {
+	r, p := c.reading, c.reading.scan.planner
+	c.sorted, c.entries = true, nil
+	c.rest, c.left = rangesOf(c.file.bounds.may), int64(c.file.bounds.may.Cardinality())
+	for c.left > 0 {
+		piece := c.cut(sortCheckRows)
+		rows, kept, err := r.survivors(ctx, c.file, c.position, piece, []format.Field{p.time})
+		if err != nil {
+			return nil, err
+		}
+		if kept == nil {
+			if kept, err = r.fetch(ctx, c.file, c.position, []format.Field{p.time}, rows); err != nil {
+				return nil, err
+			}
+		}
+		for i, t := range timesOf(&kept.columns[0]) {
+			c.entries = append(c.entries, timedRow{t, rows[i]})
+		}
+	}
+	slices.SortFunc(c.entries, func(a, b timedRow) int {
+		order := cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.ordinal, b.ordinal))
+		if c.newest {
+			return -order
+		}
+		return order
+	})
+	if int64(len(c.entries)) > r.limit {
+		c.entries = slices.Clone(c.entries[:r.limit])
+	}
+	c.left = int64(len(c.entries))
+	return c.loadSorted(ctx, c.cutSorted(c.pieceRows()))
+}
+
+// cutSorted takes the next n rows of a file that had to be sorted.
+func (c *cursor) cutSorted(n int64) []timedRow {
+	n = min(n, int64(len(c.entries)), maxPieceRows)
+	piece := c.entries[:n]
+	c.entries = c.entries[n:]
+	c.left -= n
+	return piece
+}
+
+// loadSorted reads rows of a file that had to be sorted.
+func (c *cursor) loadSorted(ctx context.Context, piece []timedRow) (*chunk, error) {
+	rows := make([]uint32, len(piece))
+	for i, entry := range piece {
+		rows[i] = entry.ordinal
+	}
+	slices.Sort(rows)
+	chunk, err := c.reading.assemble(ctx, c.file, c.position, rows, nil)
+	if err != nil {
+		return nil, err
+	}
+	chunk.order = make([]int32, len(rows))
+	for i, entry := range piece {
+		place, _ := slices.BinarySearch(rows, entry.ordinal)
+		chunk.order[i] = int32(place)
+	}
+	return chunk, nil
+}
+
+// next lets the cursor stand on its next row. It reports false at the end of the file.
+func (c *cursor) next(ctx context.Context) (bool, error) {
+	c.at++
+	for c.chunk == nil || c.at >= len(c.chunk.order) {
+		if c.chunk != nil {
+			c.merger.topUp(ctx, c)
+		}
+		if len(c.flights) == 0 {
+			return false, nil
+		}
+		flight := c.flights[0]
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-flight.done:
+		}
+		c.flights = c.flights[1:]
+		if flight.err != nil {
+			return false, flight.err
+		}
+		if flight.chunk == nil {
+			return false, nil // pruning left nothing
+		}
+		c.chunk, c.at = flight.chunk, 0
+		if err := c.verify(); err != nil {
+			return false, err
+		}
+		c.merger.topUp(ctx, c)
+	}
+	return true, nil
+}
+
+// verify checks that a chunk continues the order of those before it.
+func (c *cursor) verify() error {
+	if len(c.chunk.order) == 0 {
+		return nil
+	}
+	first, last := c.chunk.key(c.chunk.order[0]), c.chunk.key(c.chunk.order[len(c.chunk.order)-1])
+	wrong := !c.sorted && !c.chunk.ascending() && c.begun
+	if c.begun {
+		order := c.last.compare(first)
+		wrong = wrong || c.newest && order <= 0 || !c.newest && order >= 0
+	}
+	c.last, c.begun = last, true
+	if wrong {
+		return fmt.Errorf("%w: data file %s claims to be sorted by %s and is not, near row %d: have the file rewritten", format.ErrCorrupt,
+			c.file.data.Path, timestampColumn, first.ordinal)
+	}
+	return nil
+}
+
+// key returns the place of the row that the cursor stands on.
+func (c *cursor) key() sortKey { return c.chunk.key(c.chunk.order[c.at]) }

@@ -1,0 +1,239 @@
+package query
+
+import (
+	"container/heap"
+	"context"
+	"math"
+	"sync"
+)
+
+// merger hands out the matching rows of all files in order. A file is opened when a row of it may be the next one, or ahead of that if it is
+// (as good as) certain that it will come to that.
+type merger struct {
+	reading *reading
+	newest  bool
+	wg      sync.WaitGroup
+	ahead   []*cursor // files that were opened ahead, in the order of scan.files, beginning with number next
+	next    int       // of scan.files: the first that is not in open
+	open    cursorHeap
+	emitted int64
+}
+
+// run calls emit with each row in order, until it returns false, the limit is reached or the context ends.
+func (r *reading) run(ctx context.Context, emit func(c *chunk, row int32) bool) error {
+	if len(r.scan.files) == 0 {
+		return ctx.Err()
+	}
+	ctx = withCounters(ctx, &r.counts)
+	ctx, cancel := context.WithCancel(ctx)
+	m := &merger{reading: r, newest: r.scan.planner.request.Order == NewestFirst}
+	m.open.newest = m.newest
+	defer m.wg.Wait()
+	defer cancel()
+	for {
+		if err := m.admit(ctx); err != nil {
+			return err
+		}
+		if len(m.open.cursors) == 0 {
+			return nil
+		}
+		c := m.open.cursors[0]
+		more, err := m.drain(ctx, c, emit)
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// admit opens the files that may hold the next row.
+func (m *merger) admit(ctx context.Context) error {
+	files := m.reading.scan.files
+	for m.next < len(files) {
+		if len(m.open.cursors) > 0 && !m.before(m.firstKey(files[m.next]), m.open.cursors[0].key()) {
+			return nil
+		}
+		m.lookAhead(ctx)
+		c := m.ahead[0]
+		m.ahead, m.next = m.ahead[1:], m.next+1
+		ok, err := c.next(ctx)
+		if err != nil {
+			return err
+		}
+		if ok {
+			heap.Push(&m.open, c)
+		}
+	}
+	return nil
+}
+
+// before says whether a comes before b in the order of the reading.
+func (m *merger) before(a, b sortKey) bool {
+	if m.newest {
+		return a.compare(b) > 0
+	}
+	return a.compare(b) < 0
+}
+
+// firstKey is a place that no row of a file comes before.
+func (m *merger) firstKey(f *filePlan) sortKey {
+	if m.newest {
+		return sortKey{time: f.newest, rank: f.rank, ordinal: math.MaxUint32}
+	}
+	return sortKey{time: f.oldest, rank: f.rank}
+}
+
+// lookAhead starts to read the next file, and those behind it whose rows will be needed as far as one can tell: because all the
+// candidates before them, at the rate at which candidates turned out to match so far, do not reach the limit.
+func (m *merger) lookAhead(ctx context.Context) {
+	r := m.reading
+	need := float64(r.limit - m.emitted)
+	expected := 0.0
+	for _, c := range m.open.cursors {
+		expected += c.expected()
+	}
+	for i, f := range r.scan.files[m.next:] {
+		if i >= len(m.ahead) {
+			if i > 0 && (expected >= need || i >= cap(r.slots)) {
+				return
+			}
+			m.ahead = append(m.ahead, m.start(ctx, m.next+i))
+		}
+		expected += r.expectedOf(f)
+	}
+}
+
+// expectedOf guesses how many rows of a file match.
+func (r *reading) expectedOf(f *filePlan) float64 {
+	certain, candidates := float64(f.certain.Load()), float64(f.candidates.Load())
+	return certain + (candidates-certain)*r.yield()
+}
+
+// expected guesses how many more rows an open cursor will hand out.
+func (c *cursor) expected() float64 {
+	sum := float64(len(c.chunk.order) - c.at)
+	for _, flight := range c.flights {
+		sum += float64(flight.expected)
+	}
+	return sum + float64(c.left)*c.yield()
+}
+
+// yield is the part of the cursor's candidates that is likely to match.
+func (c *cursor) yield() float64 {
+	if c.sorted || c.file.bounds.decided() {
+		return 1
+	}
+	return c.reading.yield()
+}
+
+// start begins to read a file.
+func (m *merger) start(ctx context.Context, position int) *cursor {
+	c := &cursor{merger: m, reading: m.reading, file: m.reading.scan.files[position], position: position, newest: m.newest, at: -1}
+	m.fly(ctx, c, 0, c.open)
+	return c
+}
+
+// fly reads a chunk in the background.
+func (m *merger) fly(ctx context.Context, c *cursor, expected int64, load func(context.Context) (*chunk, error)) {
+	flight := &pending{done: make(chan struct{}), expected: expected}
+	c.flights = append(c.flights, flight)
+	m.wg.Go(func() {
+		defer close(flight.done)
+		flight.err = m.reading.inSlot(ctx, func() (err error) {
+			flight.chunk, err = load(ctx)
+			return err
+		})
+	})
+}
+
+// launch reads the next piece of a file in the background.
+func (m *merger) launch(ctx context.Context, c *cursor) {
+	n, yield := c.pieceRows(), c.yield()
+	if c.sorted {
+		piece := c.cutSorted(n)
+		m.fly(ctx, c, int64(len(piece)), func(ctx context.Context) (*chunk, error) { return c.loadSorted(ctx, piece) })
+		return
+	}
+	before := c.left
+	piece := c.cut(n)
+	expected := int64(float64(before-c.left) * yield)
+	m.fly(ctx, c, expected, func(ctx context.Context) (*chunk, error) { return c.load(ctx, piece) })
+}
+
+// topUp starts reading the pieces of an open file that will be needed soon.
+func (m *merger) topUp(ctx context.Context, c *cursor) {
+	depth := max(1, cap(m.reading.slots)/max(1, len(m.open.cursors)))
+	need := m.reading.limit - m.emitted
+	coming := max(0, int64(len(c.chunk.order)-c.at))
+	for _, flight := range c.flights {
+		coming += flight.expected
+	}
+	for c.left > 0 && len(c.flights) < depth && coming < need {
+		m.launch(ctx, c)
+		coming += c.flights[len(c.flights)-1].expected
+	}
+}
+
+// drain emits rows of the first cursor of the heap as long as they come before those of all others. It reports false when the
+// reading is over.
+func (m *merger) drain(ctx context.Context, c *cursor, emit func(c *chunk, row int32) bool) (bool, error) {
+	rival, contested := m.rival()
+	for {
+		if !emit(c.chunk, c.chunk.order[c.at]) {
+			return false, nil
+		}
+		m.reading.matched.Add(1)
+		if m.emitted++; m.emitted >= m.reading.limit {
+			return false, nil
+		}
+		ok, err := c.next(ctx)
+		switch {
+		case err != nil:
+			return false, err
+		case !ok:
+			heap.Pop(&m.open)
+			return true, nil
+		case contested && !m.before(c.key(), rival):
+			heap.Fix(&m.open, 0)
+			return true, nil
+		}
+	}
+}
+
+// rival returns the place of the first row, known or possible, of the other files.
+func (m *merger) rival() (key sortKey, ok bool) {
+	for _, other := range m.open.cursors[1:min(3, len(m.open.cursors))] {
+		if k := other.key(); !ok || m.before(k, key) {
+			key, ok = k, true
+		}
+	}
+	if files := m.reading.scan.files; m.next < len(files) {
+		if k := m.firstKey(files[m.next]); !ok || m.before(k, key) {
+			key, ok = k, true
+		}
+	}
+	return key, ok
+}
+
+// cursorHeap has the cursor with the next row on top.
+type cursorHeap struct {
+	cursors []*cursor
+	newest  bool
+}
+
+func (h *cursorHeap) Len() int      { return len(h.cursors) }
+func (h *cursorHeap) Swap(i, j int) { h.cursors[i], h.cursors[j] = h.cursors[j], h.cursors[i] }
+func (h *cursorHeap) Push(x any)    { h.cursors = append(h.cursors, x.(*cursor)) }
+func (h *cursorHeap) Less(i, j int) bool {
+	order := h.cursors[i].key().compare(h.cursors[j].key())
+	if h.newest {
+		return order > 0
+	}
+	return order < 0
+}
+
+func (h *cursorHeap) Pop() any {
+	last := len(h.cursors) - 1
+	c := h.cursors[last]
+	h.cursors = h.cursors[:last]
+	return c
+}

@@ -1,0 +1,337 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/firnlog/firn/catalog"
+	"github.com/firnlog/firn/format"
+	"github.com/firnlog/firn/index"
+	"github.com/firnlog/firn/storage"
+)
+
+// valueBloomProperty, followed by a column's name, is the table property that asks writers for Parquet's own bloom filter.
+const valueBloomProperty = "write.parquet.bloom-filter-enabled.column."
+
+// planner holds what the stages of one scan need to know.
+type planner struct {
+	engine     *Engine
+	request    Request
+	table      *catalog.Table
+	schema     *format.Schema
+	schemaKey  string // tells schemas apart as keys of the cache
+	bound      *bound
+	time       format.Field // _timestamp; of type TypeInvalid if the table has none
+	partitions []catalog.PartitionField
+	indexed    map[int]bool // fields that sidecars may know
+	blooms     map[int]bool // fields that Parquet's bloom filters may know
+}
+
+// Plan prunes the table's files for a request. It reads metadata, sidecars and footers, no data pages. Errors: ErrInvalidRequest, ErrDeletes,
+// errors of damaged data files (format.ErrCorrupt) and of the storage. Trouble with sidecars is no error.
+//
+// With a Limit, the stages that need the data file itself (value bloom filters, row-group and page bounds) wait until a reading reaches the file.
+func (e *Engine) Plan(ctx context.Context, t *catalog.Table, r Request) (*Scan, error) {
+	start := e.now()
+	p, err := e.newPlanner(t, r)
+	if err != nil {
+		return nil, err
+	}
+	s := &Scan{planner: p}
+	if s.fields, s.arrow, err = p.project(r.Columns); err != nil {
+		return nil, err
+	}
+	ctx = withCounters(ctx, &s.planCounts)
+	if s.all, err = p.pruneByMetadataAll(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.pruneSurvivors(ctx, s.all); err != nil {
+		return nil, err
+	}
+	for _, f := range s.all {
+		if f.skipped == "" {
+			s.files = append(s.files, f)
+		}
+	}
+	s.sortFiles()
+	s.planTime = e.now().Sub(start)
+	return s, nil
+}
+
+func (e *Engine) newPlanner(t *catalog.Table, r Request) (*planner, error) {
+	schema, err := format.SchemaFromArrow(t.Schema())
+	if err != nil {
+		return nil, fmt.Errorf("schema of table %s: %w", t.Name(), err)
+	}
+	if r.Limit < 0 {
+		return nil, fmt.Errorf("%w: the limit is %d; give 0 for none", ErrInvalidRequest, r.Limit)
+	}
+	p := &planner{engine: e, request: r, table: t, schema: schema, partitions: t.PartitionFields(), indexed: map[int]bool{}, blooms: map[int]bool{}}
+	if p.bound, err = bind(schema, r.Predicate, r.From, r.To); err != nil {
+		return nil, err
+	}
+	if f, ok := schema.Lookup(timestampColumn); ok && f.Type == format.TypeTimestamp {
+		p.time = f
+	}
+	var key strings.Builder
+	for _, f := range schema.Fields {
+		fmt.Fprintf(&key, "%d %d %d %d %q;", f.ID, f.Type, f.KeyID, f.ValueID, f.Name)
+	}
+	p.schemaKey = key.String()
+	p.readProperties()
+	return p, nil
+}
+
+// readProperties finds out which columns are worth asking indexes for.
+func (p *planner) readProperties() {
+	properties, texts := p.table.Properties(), map[string]int{}
+	for _, f := range p.schema.Fields {
+		if f.Type == format.TypeString {
+			texts[f.Name] = f.ID
+		}
+		if on, err := strconv.ParseBool(properties[valueBloomProperty+f.Name]); err == nil && on {
+			p.blooms[f.ID] = true
+		}
+	}
+	options, err := index.OptionsFromProperties(properties, texts)
+	if err != nil {
+		p.engine.log.Warn("the index properties of the table cannot be read; sidecars are asked about every column", "table", p.table.Name(), "error", err)
+		for id := range maps.Values(texts) {
+			p.indexed[id] = true
+		}
+	}
+	for _, c := range options.Columns {
+		if c.Bitmap || c.Bloom {
+			p.indexed[c.FieldID] = true
+		}
+	}
+}
+
+// project returns the fields of the requested columns, in the table's order, and their Arrow schema.
+func (p *planner) project(names []string) ([]format.Field, *arrow.Schema, error) {
+	wanted := map[string]bool{}
+	for _, name := range names {
+		f, ok := p.schema.Lookup(name)
+		switch {
+		case !ok:
+			return nil, nil, fmt.Errorf("%w: the table has no column %q; it has %s", ErrInvalidRequest, name, p.bound.columnNames())
+		case f.Type == format.TypeUnsupported:
+			return nil, nil, fmt.Errorf("%w: column %q has a type that firn cannot read", ErrInvalidRequest, name)
+		}
+		wanted[name] = true
+	}
+	var fields []format.Field
+	var arrowFields []arrow.Field
+	whole := p.schema.Arrow()
+	for _, f := range p.schema.Fields {
+		if f.Type == format.TypeUnsupported || len(names) > 0 && !wanted[f.Name] {
+			continue
+		}
+		fields = append(fields, f)
+		arrowFields = append(arrowFields, whole.Field(whole.FieldIndices(f.Name)[0]))
+	}
+	metadata := whole.Metadata()
+	return fields, arrow.NewSchema(arrowFields, &metadata), nil
+}
+
+// pruneByMetadataAll makes a plan for each file of the snapshot, and prunes by the table's metadata.
+func (p *planner) pruneByMetadataAll(ctx context.Context) ([]*filePlan, error) {
+	data, err := p.table.Files(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plans := make([]filePlan, len(data))
+	all := make([]*filePlan, len(data))
+	byPath := make([]*filePlan, len(data))
+	for i := range data {
+		f := &plans[i]
+		f.data = &data[i]
+		f.forgetStages()
+		all[i], byPath[i] = f, f
+		if data[i].Rows < 0 || data[i].Rows > math.MaxUint32 {
+			return nil, fmt.Errorf("%w: data file %s has %d rows; firn reads files of up to %d", format.ErrUnsupported, data[i].Path, data[i].Rows, uint32(math.MaxUint32))
+		}
+		f.rows = uint32(data[i].Rows)
+		if f.rows == 0 {
+			f.skipped = SkipFileBounds
+			continue
+		}
+		if p.pruneByMetadata(f) {
+			if err := p.admit(f); err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.SortFunc(byPath, func(a, b *filePlan) int { return cmp.Compare(a.data.Path, b.data.Path) })
+	for i, f := range byPath {
+		f.rank = i
+	}
+	return all, nil
+}
+
+// admit prepares a file that the metadata does not exclude.
+func (p *planner) admit(f *filePlan) error {
+	if f.data.HasDeletes {
+		return fmt.Errorf("%w: table %s, file %s: delete files of another engine apply to it, and firn would show the deleted rows; "+
+			"let that engine rewrite the file (Spark: CALL system.rewrite_data_files with delete-file-threshold 1; Trino: ALTER TABLE … EXECUTE optimize), "+
+			"or restrict the search to other days", ErrDeletes, p.table.Name(), f.data.Path)
+	}
+	if f.data.Format != "" && !strings.EqualFold(f.data.Format, "PARQUET") {
+		return fmt.Errorf("%w: data file %s is %s; firn reads Parquet", format.ErrUnsupported, f.data.Path, f.data.Format)
+	}
+	var ok bool
+	if f.name, ok = storage.NameOf(p.engine.store, f.data.Path); !ok {
+		return fmt.Errorf("data file %s lies outside the store %s: open the warehouse that holds it", f.data.Path, p.engine.store.URI(""))
+	}
+	if len(p.indexed) > 0 {
+		if uri, err := index.SidecarName(f.data.Path, p.table.Location(), p.table.IndexLocation()); err == nil {
+			f.sidecarName, _ = storage.NameOf(p.engine.store, uri)
+		}
+	}
+	p.startRows(f)
+	f.oldest, f.newest = p.ages(f)
+	return nil
+}
+
+// ages returns bounds of the timestamps of those rows of a file that can be asked for. A null counts as older than everything.
+func (p *planner) ages(f *filePlan) (oldest, newest int64) {
+	if p.time.Type == format.TypeInvalid {
+		return 0, 0
+	}
+	known := p.fileFacts(f, p.time)
+	oldest, newest = math.MinInt64, math.MaxInt64
+	if low, ok := known.min.(int64); ok && known.nulls == 0 {
+		oldest = low
+	}
+	if high, ok := known.max.(int64); ok {
+		newest = high
+	}
+	if !p.request.From.IsZero() {
+		oldest = max(oldest, compareWhole(GreaterOrEqual, microsOf(p.request.From)).low)
+	}
+	if !p.request.To.IsZero() {
+		newest = min(newest, compareWhole(Less, microsOf(p.request.To)).high)
+	}
+	return oldest, newest
+}
+
+// pruneSurvivors runs the other stages on the files that the metadata left.
+func (p *planner) pruneSurvivors(ctx context.Context, all []*filePlan) error {
+	var survivors []*filePlan
+	for _, f := range all {
+		if f.skipped == "" {
+			survivors = append(survivors, f)
+		}
+	}
+	return p.parallel(ctx, len(survivors), func(ctx context.Context, i int) error {
+		f := survivors[i]
+		left, err := p.pruneByTokens(ctx, f)
+		if err != nil {
+			return fmt.Errorf("reading the sidecar of %s: %w", f.data.Path, err)
+		}
+		f.publish()
+		if !left || p.request.Limit > 0 {
+			return nil
+		}
+		return p.finish(ctx, f, true)
+	})
+}
+
+// parallel calls do for 0 up to n, several at once, and returns the first error.
+func (p *planner) parallel(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+	var next atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	for range min(n, p.engine.parallelism) {
+		group.Go(func() error {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return nil
+				}
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if err := do(ctx, i); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return group.Wait()
+}
+
+// Scan is a planned search. It is safe for concurrent use, but Stats and Explain tell about the latest reading only.
+type Scan struct {
+	planner    *planner
+	fields     []format.Field // handed out
+	arrow      *arrow.Schema  // of fields
+	all        []*filePlan    // every file of the snapshot
+	files      []*filePlan    // those that Plan left, in the order in which they are read
+	planTime   time.Duration
+	planCounts counters
+
+	mu     sync.Mutex
+	latest *reading
+}
+
+// sortFiles puts the files into the order in which a reading opens them.
+func (s *Scan) sortFiles() {
+	slices.SortFunc(s.files, func(a, b *filePlan) int {
+		if s.planner.request.Order == OldestFirst {
+			return cmp.Or(cmp.Compare(a.oldest, b.oldest), cmp.Compare(a.rank, b.rank))
+		}
+		return cmp.Or(cmp.Compare(b.newest, a.newest), cmp.Compare(b.rank, a.rank))
+	})
+}
+
+// Task is one data file that pruning left, for readers of any kind.
+type Task struct {
+	File       catalog.DataFile
+	RowGroups  []int             // ordinals of the row groups that hold candidates; nil if the file's footer was not needed yet (only with a Limit)
+	Rows       []format.RowRange // candidate rows, ascending
+	Candidates int64             // number of candidate rows
+	Residual   Predicate         // what is left to be checked for each candidate row, From and To included; nil: nothing
+}
+
+// Tasks returns what pruning left, in the order of the request. It reads nothing. With a Limit, files are listed before their page bounds were looked at.
+func (s *Scan) Tasks() []Task {
+	var tasks []Task
+	for _, f := range s.files {
+		f.mu.Lock()
+		if f.skipped == "" {
+			tasks = append(tasks, s.task(f))
+		}
+		f.mu.Unlock()
+	}
+	return tasks
+}
+
+func (s *Scan) task(f *filePlan) Task {
+	t := Task{File: *f.data, Candidates: int64(f.bounds.may.Cardinality())}
+	for start, end := range f.bounds.may.Ranges() {
+		t.Rows = append(t.Rows, format.RowRange{Start: start, End: end})
+	}
+	if !f.bounds.decided() {
+		t.Residual = predicateOf(residual(s.planner.bound.root, f.bounds.may, f.ofLeaf))
+	}
+	if f.file != nil {
+		for i, g := range f.file.RowGroups() {
+			if f.bounds.may.CountInRange(g.FirstRow, g.FirstRow+g.Rows) > 0 {
+				t.RowGroups = append(t.RowGroups, i)
+			}
+		}
+	}
+	return t
+}

@@ -1,0 +1,164 @@
+package query
+
+import (
+	"context"
+	"iter"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/firnlog/firn/format"
+	"github.com/firnlog/firn/index"
+)
+
+// Rows reads and yields the matching rows in the request's order, up to its limit. A Row stays valid. After an error the iteration ends.
+func (s *Scan) Rows(ctx context.Context) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		r := s.newReading(false)
+		defer r.finish()
+		err := r.run(ctx, func(c *chunk, row int32) bool { return yield(newRow(s.fields, c.batch, row), nil) })
+		if err != nil {
+			yield(Row{}, err)
+		}
+	}
+}
+
+// batchRows is how many rows Batches puts into a record batch.
+const batchRows = 8192
+
+// Batches is Rows as Arrow record batches of ArrowSchema. The consumer releases each batch.
+func (s *Scan) Batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		r := s.newReading(false)
+		defer r.finish()
+		b := batcher{scan: s, gatherer: newGatherer(s.fields), places: firstPlaces(len(s.fields)), yield: yield}
+		err := r.run(ctx, b.add)
+		if !b.stopped && err == nil && b.flush() {
+			return
+		}
+		if !b.stopped && err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// batcher gathers rows into record batches.
+type batcher struct {
+	scan     *Scan
+	gatherer *gatherer
+	places   []int
+	chunk    *chunk
+	rows     []int32 // of chunk, not gathered yet
+	yield    func(arrow.RecordBatch, error) bool
+	stopped  bool
+}
+
+func (b *batcher) add(c *chunk, row int32) bool {
+	if b.chunk != c {
+		b.gather()
+		b.chunk = c
+	}
+	b.rows = append(b.rows, row)
+	if b.gatherer.rows+len(b.rows) >= batchRows {
+		return b.flush()
+	}
+	return true
+}
+
+func (b *batcher) gather() {
+	if len(b.rows) > 0 {
+		b.gatherer.add(b.chunk.batch, b.places, b.rows)
+		b.rows = b.rows[:0]
+	}
+}
+
+// flush hands out the rows gathered so far, and says whether the consumer wants more.
+func (b *batcher) flush() bool {
+	b.gather()
+	if b.gatherer.rows == 0 {
+		return true
+	}
+	record, err := b.gatherer.batch().ToArrow(b.scan.arrow, memory.DefaultAllocator)
+	b.gatherer = newGatherer(b.scan.fields)
+	ok := b.yield(record, err) && err == nil
+	b.stopped = !ok
+	return ok
+}
+
+// ArrowSchema returns the schema of Batches: the table's, projected to the requested columns.
+func (s *Scan) ArrowSchema() *arrow.Schema { return s.arrow }
+
+// Count returns how many rows match, regardless of the limit. Rows that are certain are counted without being read.
+func (s *Scan) Count(ctx context.Context) (int64, error) {
+	r := s.newReading(true)
+	defer r.finish()
+	ctx = withCounters(ctx, &r.counts)
+	counts := make([]int64, len(s.files))
+	pieces := make([][]countPiece, len(s.files))
+	err := s.planner.parallel(ctx, len(s.files), func(ctx context.Context, i int) (err error) {
+		counts[i], pieces[i], err = r.countKnown(ctx, i)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	var work []countPiece
+	for i := range pieces {
+		r.matched.Add(counts[i])
+		work = append(work, pieces[i]...)
+	}
+	err = s.planner.parallel(ctx, len(work), func(ctx context.Context, i int) error {
+		w := work[i]
+		return r.check(ctx, w.file, w.position, w.rows, nil, func(_ *format.Batch, hits []int32) { r.matched.Add(int64(len(hits))) })
+	})
+	return r.matched.Load(), err
+}
+
+// countPiece is a part of a file that must be read to be counted.
+type countPiece struct {
+	file     *filePlan
+	position int
+	rows     []format.RowRange
+}
+
+// countKnown counts the rows of a file that are known to match, and returns what must be read for the rest: a piece for each row group.
+func (r *reading) countKnown(ctx context.Context, position int) (int64, []countPiece, error) {
+	p, f := r.scan.planner, r.scan.files[position]
+	if err := p.finish(ctx, f, false); err != nil || f.skipped != "" {
+		return 0, nil, err
+	}
+	if n, ok := f.knownCount(); ok {
+		return n, nil, nil
+	}
+	if err := p.finish(ctx, f, true); err != nil {
+		return 0, nil, err
+	}
+	open := f.bounds.may.AndNot(f.bounds.must)
+	var pieces []countPiece
+	for _, g := range f.file.RowGroups() {
+		rows := rangesOf(open.And(index.RowsInRange(f.rows, g.FirstRow, g.FirstRow+g.Rows)))
+		if len(rows) > 0 {
+			pieces = append(pieces, countPiece{f, position, rows})
+		}
+	}
+	return int64(f.bounds.must.Cardinality()), pieces, nil
+}
+
+// knownCount returns the number of matching rows if the bounds tell it, or if it is that of a token which the index counted.
+func (f *filePlan) knownCount() (int64, bool) {
+	if f.bounds.decided() {
+		return int64(f.bounds.must.Cardinality()), true
+	}
+	if !f.bounds.must.IsEmpty() || !f.bounds.may.IsAll() {
+		return 0, false
+	}
+	switch x := f.residual.(type) {
+	case *leaf:
+		return f.dense[x.id], f.dense[x.id] != notRun
+	case notNode:
+		if l, ok := x.x.(*leaf); ok && f.dense[l.id] != notRun {
+			return int64(f.rows) - f.dense[l.id], true
+		}
+	}
+	return 0, false
+}
