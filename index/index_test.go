@@ -40,7 +40,7 @@ func TestLookupAgainstBruteForce(t *testing.T) {
 				want := truth(texts)
 				kept := int64(0)
 				for token, in := range want {
-					checkToken(t, s, o, token, in)
+					checkToken(t, s, token, in)
 					if s.Keeps(token) {
 						kept++
 					}
@@ -48,7 +48,7 @@ func TestLookupAgainstBruteForce(t *testing.T) {
 				require.Equal(t, kept, summary.Tokens)
 				for range 300 {
 					token := fmt.Sprintf("absent%x", rng.Uint32())
-					checkToken(t, s, o, token, nil)
+					checkToken(t, s, token, nil)
 				}
 				d, err := s.Describe(context.Background(), 5)
 				require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // ErrUnknownAnalyzer says that a name, version or parameter of a stored analyzer is not known to this firn. An index that was
@@ -73,11 +74,11 @@ func New(p Params) (*Analyzer, error) {
 	if p.MinDigits < 1 {
 		return nil, fmt.Errorf("%w: min_digits is %d; give 1 or more", ErrInvalidParams, p.MinDigits)
 	}
-	words, ok := stopWords(p.StopWords)
+	stop, ok := stopTables()[p.StopWords]
 	if !ok {
 		return nil, fmt.Errorf("%w: no list of stop words is called %q; give %q or %q", ErrInvalidParams, p.StopWords, StopWordsEnglishLog, StopWordsNone)
 	}
-	return &Analyzer{params: p, stop: newStopTable(words)}, nil
+	return &Analyzer{params: p, stop: stop}, nil
 }
 
 // Load returns the analyzer that an index was built with, from its stored name, version and JSON parameters. What it does not
@@ -165,6 +166,15 @@ func Split(text string) []string {
 type stopTable struct {
 	byLength [][]string // sorted
 }
+
+// stopTables are the tables of all lists of stop words, by name.
+var stopTables = sync.OnceValue(func() map[string]stopTable {
+	tables := map[string]stopTable{}
+	for name, words := range stopWords() {
+		tables[name] = newStopTable(words)
+	}
+	return tables
+})
 
 func newStopTable(words []string) stopTable {
 	var t stopTable

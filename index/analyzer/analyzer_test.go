@@ -37,8 +37,7 @@ func TestKeeps(t *testing.T) {
 }
 
 func TestStopWordsAreFoldedTokens(t *testing.T) {
-	words, ok := stopWords(StopWordsEnglishLog)
-	require.True(t, ok)
+	words := stopWords()[StopWordsEnglishLog]
 	require.Len(t, words, 114, "the list belongs to version 1 and must not change")
 	a, err := New(Params{})
 	require.NoError(t, err)

@@ -19,13 +19,10 @@ const englishWords = `a about after all also an and any are as at be because bee
 const logWords = `class com date debug false http https info java level log logger msg message net null org pid thread tid time
  timestamp true utc www`
 
-// stopWords returns the list with a name.
-func stopWords(name string) ([]string, bool) {
-	switch name {
-	case StopWordsEnglishLog:
-		return strings.Fields(englishWords + " " + logWords), true
-	case StopWordsNone:
-		return nil, true
+// stopWords returns the lists by name.
+func stopWords() map[string][]string {
+	return map[string][]string{
+		StopWordsEnglishLog: strings.Fields(englishWords + " " + logWords),
+		StopWordsNone:       nil,
 	}
-	return nil, false
 }
