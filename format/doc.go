@@ -17,4 +17,6 @@ var (
 	ErrInvalidBatch = errors.New("invalid batch")
 	// ErrUnknownField says that a field id is neither in the schema that the file was opened with nor in the file.
 	ErrUnknownField = errors.New("unknown field")
+	// ErrInvalidRows says that the row ranges given to Read are not ascending, overlap, or lie outside the file.
+	ErrInvalidRows = errors.New("invalid row ranges")
 )

@@ -1,6 +1,11 @@
 package format
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"errors"
+)
+
+var errPageHeader = errors.New("impossible page header")
 
 // The page types of Parquet, by their numbers in the Parquet specification.
 const (
@@ -113,4 +118,83 @@ func appendPageHeader(dst []byte, h *pageHeader) []byte {
 		})
 	}
 	return append(t.dst, 0)
+}
+
+// parsePageHeader reads the header that buf starts with and returns its length.
+func parsePageHeader(buf []byte) (h pageHeader, n int, err error) {
+	r := thriftReader{buf: buf}
+	h.kind, h.uncompressed, h.compressed = -1, -1, -1
+	h.valuesCompressed = true
+	body := -1
+	r.fields(func(id int, kind byte) bool {
+		switch {
+		case id == 1 && kind == thriftI32:
+			h.kind = r.int32()
+		case id == 2 && kind == thriftI32:
+			h.uncompressed = r.int32()
+		case id == 3 && kind == thriftI32:
+			h.compressed = r.int32()
+		case id == 4 && kind == thriftI32:
+			h.crc, h.hasCRC = uint32(r.int32()), true
+		case (id == 5 || id == 7 || id == 8) && kind == thriftStruct:
+			body = id
+			h.parseBody(&r, id)
+		default:
+			return false
+		}
+		return true
+	})
+	if r.err != nil {
+		return h, 0, r.err
+	}
+	if h.uncompressed < 0 || h.compressed < 0 || !h.complete(body) {
+		return h, 0, errPageHeader
+	}
+	return h, r.pos, nil
+}
+
+// complete tells whether the header that came matches the page type, and whether its counts make sense.
+func (h *pageHeader) complete(body int) bool {
+	switch h.kind {
+	case pageData:
+		if body != 5 {
+			return false
+		}
+	case pageDictionary:
+		if body != 7 {
+			return false
+		}
+	case pageDataV2:
+		if body != 8 {
+			return false
+		}
+	}
+	if h.kind == pageDataV2 {
+		levels := int64(h.defBytes) + int64(h.repBytes)
+		if h.defBytes < 0 || h.repBytes < 0 || levels > int64(h.compressed) || levels > int64(h.uncompressed) || h.rows < 0 || h.nulls < 0 {
+			return false
+		}
+	}
+	return h.kind >= 0 && h.values >= 0
+}
+
+// parseBody reads the header of one page type, by its field number.
+func (h *pageHeader) parseBody(r *thriftReader, body int) {
+	targets := []*int32{&h.values, &h.nulls, &h.rows, &h.encoding, &h.defBytes, &h.repBytes}
+	switch body {
+	case 5:
+		targets = []*int32{&h.values, &h.encoding, &h.defEncoding, &h.repEncoding}
+	case 7:
+		targets = []*int32{&h.values, &h.encoding}
+	}
+	r.fields(func(id int, kind byte) bool {
+		if kind == thriftI32 && id >= 1 && id <= len(targets) {
+			*targets[id-1] = r.int32()
+			return true
+		}
+		if body == 8 && id == 7 {
+			h.valuesCompressed = kind == thriftTrue
+		}
+		return false
+	})
 }

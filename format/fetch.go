@@ -1,0 +1,124 @@
+package format
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/firnlog/firn/storage"
+)
+
+// How ranged reads are put together.
+const (
+	coalesceGap  = 64 << 10 // ranges that lie no further apart are read in one request
+	streamBlock  = 4 << 20  // what is read at a time of a column chunk without page index
+	maxPlanBytes = 32 << 20 // what is read at most before it is decoded, unless a single page is larger
+)
+
+// segment is a run of the file's bytes in memory.
+type segment struct {
+	offset int64
+	data   []byte
+}
+
+func (s *segment) holds(off, n int64) bool {
+	return off >= s.offset && off+n <= s.offset+int64(len(s.data))
+}
+
+// fetcher reads ranges of one file and keeps what it read ahead.
+type fetcher struct {
+	store    storage.Store
+	name     string
+	size     int64
+	segments []segment // sorted by offset
+	spare    [][]byte  // buffers for reuse
+}
+
+// readAt reads n bytes at off. A file that is shorter than the catalog or its own footer says is damaged.
+func (f *fetcher) readAt(ctx context.Context, p []byte, off int64) error {
+	if off < 0 || off+int64(len(p)) > f.size {
+		return fmt.Errorf("%w: %d bytes at %d lie outside its %d bytes", ErrCorrupt, len(p), off, f.size)
+	}
+	err := f.store.ReadAt(ctx, f.name, p, off)
+	if errors.Is(err, storage.ErrRange) {
+		return fmt.Errorf("%w: it is shorter than it says: %w", ErrCorrupt, err)
+	}
+	if err != nil {
+		return &storageError{err}
+	}
+	return nil
+}
+
+// storageError marks an error that came from the storage and not from the file's contents.
+type storageError struct{ err error }
+
+func (e *storageError) Error() string { return e.err.Error() }
+func (e *storageError) Unwrap() error { return e.err }
+
+// plan reads the ranges ahead, those near each other in one request.
+func (f *fetcher) plan(ctx context.Context, ranges []location) error {
+	for _, r := range coalesce(ranges) {
+		s := segment{offset: r.offset, data: f.buffer(int(r.length))}
+		if err := f.readAt(ctx, s.data, r.offset); err != nil {
+			return err
+		}
+		f.segments = append(f.segments, s)
+	}
+	slices.SortFunc(f.segments, func(a, b segment) int { return cmp.Compare(a.offset, b.offset) })
+	return nil
+}
+
+// forget lets go of what was read ahead; its memory is used again.
+func (f *fetcher) forget() {
+	for _, s := range f.segments {
+		if cap(s.data) <= maxPlanBytes {
+			f.spare = append(f.spare, s.data)
+		}
+	}
+	f.segments = f.segments[:0]
+}
+
+func (f *fetcher) buffer(n int) []byte {
+	for i, b := range f.spare {
+		if cap(b) >= n {
+			f.spare = slices.Delete(f.spare, i, i+1)
+			return b[:n]
+		}
+	}
+	f.spare = nil
+	return make([]byte, n)
+}
+
+// bytes returns the n bytes at off, if they were read ahead.
+func (f *fetcher) bytes(off, n int64) ([]byte, bool) {
+	i, found := slices.BinarySearchFunc(f.segments, off, func(s segment, off int64) int { return cmp.Compare(s.offset, off) })
+	if !found {
+		i--
+	}
+	if i < 0 || !f.segments[i].holds(off, n) {
+		return nil, false
+	}
+	s := &f.segments[i]
+	at := off - s.offset
+	return s.data[at : at+n : at+n], true
+}
+
+// coalesce merges ranges that overlap or lie near each other.
+func coalesce(ranges []location) []location {
+	sorted := slices.Clone(ranges)
+	slices.SortFunc(sorted, func(a, b location) int { return cmp.Compare(a.offset, b.offset) })
+	var out []location
+	for _, r := range sorted {
+		if r.length == 0 {
+			continue
+		}
+		if n := len(out); n > 0 && r.offset <= out[n-1].offset+out[n-1].length+coalesceGap {
+			out[n-1].length = max(out[n-1].length, r.offset+r.length-out[n-1].offset)
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}

@@ -1,0 +1,355 @@
+package format
+
+import (
+	"context"
+	"fmt"
+	"iter"
+)
+
+// DefaultBatchRows is the default of ReadOptions.BatchRows.
+const DefaultBatchRows = 4096
+
+// ReadOptions say how rows are read. The zero value gives the defaults.
+type ReadOptions struct {
+	BatchRows int // rows of a batch, at most; default DefaultBatchRows
+}
+
+// Read yields the columns with these ids of the rows in these ranges, in ascending order of rows. Ranges must be ascending
+// and not overlap. Only the pages that hold the rows are fetched, row group by row group, neighbouring pages in one ranged read.
+// A batch has the columns in the order of fieldIDs and its memory is valid until the next iteration. After an error the iteration ends.
+func (f *File) Read(ctx context.Context, fieldIDs []int, rows []RowRange, opts ReadOptions) iter.Seq2[*Batch, error] {
+	return func(yield func(*Batch, error) bool) {
+		s, err := f.newScan(ctx, fieldIDs, rows, opts)
+		if err != nil {
+			yield(nil, f.damaged(err))
+			return
+		}
+		defer s.close()
+		for {
+			b, err := s.next(ctx)
+			if err != nil {
+				yield(nil, f.damaged(err))
+				return
+			}
+			if b == nil || !yield(b, nil) {
+				return
+			}
+		}
+	}
+}
+
+// window is what is read ahead and decoded in one go: rows of one row group.
+type window struct {
+	group int
+	rows  []RowRange // within the row group
+}
+
+// scan is the state of one call of Read.
+type scan struct {
+	file    *File
+	columns []*boundColumn
+	windows []window // still to be read
+	fetch   fetcher
+	dec     *decompressor
+	buffers pageBuffers
+	batch   Batch
+	vectors []vectors
+
+	// The current window.
+	group   int
+	pending []RowRange
+	readers [][]*leafReader // for each column, its leaves; none for a column that the file lacks
+}
+
+// vectors is the memory of one column's batches.
+type vectors struct {
+	texts         [][]byte
+	ints          []int64
+	floats        []float64
+	bools         []bool
+	offsets, last []int32
+	keys, values  [][]byte
+}
+
+func (f *File) newScan(ctx context.Context, fieldIDs []int, rows []RowRange, opts ReadOptions) (s *scan, err error) {
+	defer f.guard(&err)
+	if opts.BatchRows <= 0 {
+		opts.BatchRows = DefaultBatchRows
+	}
+	s = &scan{file: f, fetch: fetcher{store: f.store, name: f.name, size: f.size}, dec: f.decs.get()}
+	s.batch.Ordinals = make([]uint32, 0, min(opts.BatchRows, int(f.rows)))
+	var leaves []int
+	for _, id := range fieldIDs {
+		c, err := f.bound(id)
+		if err != nil {
+			return nil, err
+		}
+		if c.reason != "" {
+			return nil, fmt.Errorf("%w: column %q cannot be read: %s", ErrUnsupported, c.field.Name, c.reason)
+		}
+		s.columns = append(s.columns, c)
+		if c.file != nil {
+			for i := range c.file.leaves {
+				leaves = append(leaves, c.file.leaf+i)
+			}
+		}
+	}
+	s.vectors = make([]vectors, len(s.columns))
+	s.batch.Columns = make([]Column, len(s.columns))
+	if s.windows, err = f.split(rows); err != nil {
+		return nil, err
+	}
+	if len(s.windows) > 0 && len(leaves) > 0 {
+		f.indexes.mu.Lock()
+		defer f.indexes.mu.Unlock()
+		err = f.loadIndexes(ctx, leaves)
+	}
+	return s, err
+}
+
+// split checks the row ranges and sorts them by row group.
+func (f *File) split(rows []RowRange) ([]window, error) {
+	var out []window
+	next := uint32(0)
+	g := 0
+	for _, r := range rows {
+		if r.Start < next || r.End < r.Start || r.End > f.rows {
+			return nil, fmt.Errorf("%w: [%d, %d) after row %d in a file of %d rows", ErrInvalidRows, r.Start, r.End, next, f.rows)
+		}
+		next = r.End
+		for r.Start < r.End {
+			for r.Start >= f.rowGroups[g].FirstRow+f.rowGroups[g].Rows {
+				g++
+			}
+			group := &f.rowGroups[g]
+			end := min(r.End, group.FirstRow+group.Rows)
+			if len(out) == 0 || out[len(out)-1].group != g {
+				out = append(out, window{group: g})
+			}
+			w := &out[len(out)-1]
+			w.rows = append(w.rows, RowRange{r.Start - group.FirstRow, end - group.FirstRow})
+			r.Start = end
+		}
+	}
+	return out, nil
+}
+
+// halve splits a window's rows in two.
+func (w window) halve() (a, b window) {
+	total := uint32(0)
+	for _, r := range w.rows {
+		total += r.End - r.Start
+	}
+	a.group, b.group = w.group, w.group
+	left := total / 2
+	for _, r := range w.rows {
+		n := min(left, r.End-r.Start)
+		left -= n
+		if n > 0 {
+			a.rows = append(a.rows, RowRange{r.Start, r.Start + n})
+		}
+		if r.Start+n < r.End {
+			b.rows = append(b.rows, RowRange{r.Start + n, r.End})
+		}
+	}
+	return a, b
+}
+
+func (s *scan) close() {
+	s.file.decs.put(s.dec)
+}
+
+// next returns the next batch; nil at the end.
+func (s *scan) next(ctx context.Context) (b *Batch, err error) {
+	defer s.file.guard(&err)
+	s.buffers.recycle()
+	for len(s.pending) == 0 {
+		if len(s.windows) == 0 {
+			return nil, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		w := s.windows[0]
+		s.windows = s.windows[1:]
+		if err := s.enter(ctx, w); err != nil {
+			return nil, err
+		}
+	}
+	return s.fill(ctx)
+}
+
+// enter starts a window: it makes the readers of its column chunks and reads their pages ahead. A window that is too large is halved.
+func (s *scan) enter(ctx context.Context, w window) error {
+	s.leave()
+	readers, err := s.openLeaves(w.group)
+	if err != nil {
+		return err
+	}
+	var ranges []location
+	indexed := true
+	total := int64(0)
+	for _, leaves := range readers {
+		for _, l := range leaves {
+			indexed = indexed && l.pages.index != nil
+			for _, r := range l.pages.ranges(w.rows) {
+				ranges = append(ranges, r)
+				total += r.length
+			}
+		}
+	}
+	if total > maxPlanBytes {
+		if a, b := w.halve(); indexed && len(a.rows) > 0 {
+			s.windows = append([]window{a, b}, s.windows...)
+			return nil
+		}
+		ranges = nil // what is not read ahead is read when it is needed
+	}
+	s.group, s.pending, s.readers = w.group, w.rows, readers
+	return s.fetch.plan(ctx, ranges)
+}
+
+// leave frees the memory of the window before.
+func (s *scan) leave() {
+	for _, leaves := range s.readers {
+		for _, l := range leaves {
+			s.buffers.retire(l.page.body)
+			s.buffers.retire(l.pages.dict.body)
+		}
+	}
+	s.readers, s.pending = nil, nil
+	s.fetch.forget()
+}
+
+// openLeaves makes the readers for the columns' chunks in a row group.
+func (s *scan) openLeaves(group int) ([][]*leafReader, error) {
+	f := s.file
+	f.indexes.mu.Lock()
+	defer f.indexes.mu.Unlock()
+	readers := make([][]*leafReader, len(s.columns))
+	for i, c := range s.columns {
+		if c.file == nil {
+			continue
+		}
+		parts := []part{partValue}
+		if c.field.Type == TypeStringMap {
+			parts = []part{partMapKey, partMapValue}
+		}
+		for j, p := range parts {
+			index, err := f.pageIndex(group, c.file.leaf+j)
+			if err != nil {
+				return nil, err
+			}
+			chunk := &f.groups[group].chunks[c.file.leaf+j]
+			readers[i] = append(readers[i], &leafReader{column: c.file, part: p, physical: chunk.physical,
+				pages: pageReader{fetch: &s.fetch, dec: s.dec, chunk: chunk, rows: int(f.groups[group].rows), index: index, buffers: &s.buffers}})
+		}
+	}
+	return readers, nil
+}
+
+// fill reads the next batch of the window.
+func (s *scan) fill(ctx context.Context) (*Batch, error) {
+	var ranges []RowRange
+	rows := 0
+	limit := cap(s.batch.Ordinals)
+	for len(s.pending) > 0 && rows < limit {
+		r := &s.pending[0]
+		n := min(r.End-r.Start, uint32(limit-rows))
+		ranges = append(ranges, RowRange{r.Start, r.Start + n})
+		rows += int(n)
+		if r.Start += n; r.Start == r.End {
+			s.pending = s.pending[1:]
+		}
+	}
+	first := s.file.rowGroups[s.group].FirstRow
+	s.batch.Rows, s.batch.Ordinals = rows, s.batch.Ordinals[:0]
+	for _, r := range ranges {
+		for i := r.Start; i < r.End; i++ {
+			s.batch.Ordinals = append(s.batch.Ordinals, first+i)
+		}
+	}
+	for i, c := range s.columns {
+		if err := s.fillColumn(ctx, i, c, ranges, rows); err != nil {
+			return nil, fmt.Errorf("column %q, row group %d: %w", c.field.Name, s.group, err)
+		}
+	}
+	return &s.batch, nil
+}
+
+// fillColumn reads the rows of one column into the batch.
+func (s *scan) fillColumn(ctx context.Context, i int, c *boundColumn, ranges []RowRange, rows int) error {
+	v, out := &s.vectors[i], &s.batch.Columns[i]
+	if c.file == nil {
+		if n := len(out.Texts) + len(out.Valid) + len(out.Offsets); n == 0 || n < rows {
+			*out = nullColumn(c.field, cap(s.batch.Ordinals))
+		}
+		*out = prefix(out, rows)
+		return nil
+	}
+	*out = Column{Field: c.field}
+	switch c.field.Type {
+	case TypeStringMap:
+		return s.fillMap(ctx, v, out, s.readers[i], ranges)
+	case TypeString:
+		v.texts = grow(v.texts, rows)
+		out.Texts = v.texts
+	case TypeBool:
+		v.bools = grow(v.bools, rows)
+		out.Bools = v.bools
+	case TypeFloat32, TypeFloat64:
+		v.floats = grow(v.floats, rows)
+		out.Floats = v.floats
+	default:
+		v.ints = grow(v.ints, rows)
+		out.Ints = v.ints
+	}
+	at := 0
+	for _, r := range ranges {
+		if err := s.readers[i][0].readRows(ctx, out, at, int(r.Start), int(r.End)); err != nil {
+			return err
+		}
+		at += int(r.End - r.Start)
+	}
+	return nil
+}
+
+// prefix returns the first rows of a column of nulls.
+func prefix(c *Column, rows int) Column {
+	out := Column{Field: c.Field}
+	switch {
+	case c.Texts != nil:
+		out.Texts = c.Texts[:rows]
+	case c.Offsets != nil:
+		out.Offsets = c.Offsets[:rows+1]
+	case c.Floats != nil:
+		out.Floats, out.Valid = c.Floats[:rows], c.Valid[:rows]
+	case c.Bools != nil:
+		out.Bools, out.Valid = c.Bools[:rows], c.Valid[:rows]
+	default:
+		out.Ints, out.Valid = c.Ints[:rows], c.Valid[:rows]
+	}
+	return out
+}
+
+// fillMap reads the rows of a map column into the batch.
+func (s *scan) fillMap(ctx context.Context, v *vectors, out *Column, leaves []*leafReader, ranges []RowRange) (err error) {
+	v.keys, v.values, v.offsets = v.keys[:0], v.values[:0], v.offsets[:0]
+	rows := 0
+	for _, r := range ranges {
+		lo, hi := int(r.Start), int(r.End)
+		if v.keys, err = leaves[0].readMapRows(ctx, v.keys, &v.offsets, lo, hi); err != nil {
+			return fmt.Errorf("keys: %w", err)
+		}
+		if v.values, err = leaves[1].readMapRows(ctx, v.values, nil, lo, hi); err != nil {
+			return fmt.Errorf("values: %w", err)
+		}
+		rows += hi - lo
+		if len(v.offsets) != rows || len(v.keys) != len(v.values) {
+			return errPageRows
+		}
+	}
+	v.offsets = append(v.offsets, int32(len(v.keys)))
+	out.Offsets, out.Keys, out.Values = v.offsets, v.keys, v.values
+	return nil
+}

@@ -1,0 +1,231 @@
+package format
+
+import "encoding/binary"
+
+// The encodings that only the reader knows.
+const (
+	encodingPlainDictionary = 2
+	encodingDeltaLength     = 6
+	encodingDeltaText       = 7
+	encodingByteStreamSplit = 9
+)
+
+// textValues decodes the byte arrays of one page. What it returns aliases the page or the dictionary.
+type textValues struct {
+	encoding int32
+	data     []byte
+	ids      hybridReader
+	dict     [][]byte
+	scratch  []uint32
+	lengths  []int64
+	texts    [][]byte // of DELTA_BYTE_ARRAY, all values of the page
+}
+
+// reset starts reading a page that holds at most count values.
+func (v *textValues) reset(encoding int32, data []byte, count int, dict [][]byte) error {
+	v.encoding, v.data = encoding, data
+	switch encoding {
+	case encodingPlain:
+		return nil
+	case encodingPlainDictionary, encodingRLEDictionary:
+		v.dict = dict
+		return resetIDs(&v.ids, data, count, dict != nil)
+	case encodingDeltaLength:
+		return v.resetLengths(data, count)
+	case encodingDeltaText:
+		return v.resetDeltaTexts(data, count)
+	}
+	return errBadEncoding
+}
+
+// resetIDs starts reading the dictionary's entry numbers, which a byte with their width precedes.
+func resetIDs(h *hybridReader, data []byte, count int, hasDict bool) error {
+	if count == 0 {
+		return nil
+	}
+	if !hasDict {
+		return errNoDict
+	}
+	if len(data) == 0 {
+		return errShortPage
+	}
+	return h.reset(data[1:], int(data[0]))
+}
+
+// readLengths reads up to count lengths in the delta encoding and returns the bytes behind them.
+func (v *textValues) readLengths(data []byte, count int, lengths []int64) ([]int64, []byte, error) {
+	var d deltaReader
+	if err := d.reset(data, true); err != nil {
+		return nil, nil, err
+	}
+	// A miniblock of width 0 stands for any number of values in no bytes, but a page has no more values than its header says.
+	if d.left > count {
+		return nil, nil, errBadDelta
+	}
+	lengths = grow(lengths, d.left)
+	if err := d.read(lengths); err != nil {
+		return nil, nil, err
+	}
+	for _, n := range lengths {
+		if n < 0 {
+			return nil, nil, errBadLength
+		}
+	}
+	return lengths, d.rest(), nil
+}
+
+func (v *textValues) resetLengths(data []byte, count int) (err error) {
+	if count == 0 || len(data) == 0 {
+		v.lengths = v.lengths[:0]
+		return nil
+	}
+	v.lengths, v.data, err = v.readLengths(data, count, v.lengths)
+	return err
+}
+
+// resetDeltaTexts decodes a page in DELTA_BYTE_ARRAY, where each text shares a prefix with the one before.
+func (v *textValues) resetDeltaTexts(data []byte, count int) error {
+	v.texts = v.texts[:0]
+	if count == 0 || len(data) == 0 {
+		return nil
+	}
+	prefixes, rest, err := v.readLengths(data, count, nil)
+	if err != nil {
+		return err
+	}
+	if v.lengths, rest, err = v.readLengths(rest, count, v.lengths); err != nil {
+		return err
+	}
+	if len(v.lengths) != len(prefixes) {
+		return errBadDelta
+	}
+	// The texts are as long as their prefixes and suffixes. A short page may stand for long ones, hence the bound.
+	total := int64(0)
+	last := int64(0)
+	for i, p := range prefixes {
+		if p > last || v.lengths[i] > int64(len(rest)) {
+			return errBadLength
+		}
+		last = p + v.lengths[i]
+		if total += last; total > maxPageBytes {
+			return errBadLength
+		}
+	}
+	arena := make([]byte, 0, total)
+	for i, p := range prefixes {
+		n := v.lengths[i]
+		if n > int64(len(rest)) {
+			return errBadLength
+		}
+		at := len(arena)
+		if p > 0 {
+			arena = append(arena, v.texts[i-1][:p]...)
+		}
+		arena = append(arena, rest[:n]...)
+		rest = rest[n:]
+		v.texts = append(v.texts, arena[at:len(arena):len(arena)])
+	}
+	return nil
+}
+
+// read fills dst with the next values.
+func (v *textValues) read(dst [][]byte) error {
+	switch v.encoding {
+	case encodingPlain:
+		return v.readPlain(dst)
+	case encodingDeltaLength:
+		if len(dst) > len(v.lengths) {
+			return errShortPage
+		}
+		for i := range dst {
+			n := int(v.lengths[i])
+			if n > len(v.data) {
+				return errBadLength
+			}
+			dst[i], v.data = v.data[:n:n], v.data[n:]
+		}
+		v.lengths = v.lengths[len(dst):]
+	case encodingDeltaText:
+		if len(dst) > len(v.texts) {
+			return errShortPage
+		}
+		copy(dst, v.texts)
+		v.texts = v.texts[len(dst):]
+	default:
+		v.scratch = grow(v.scratch, len(dst))
+		if err := readHybrid(&v.ids, v.scratch); err != nil {
+			return err
+		}
+		for i, id := range v.scratch {
+			if int(id) >= len(v.dict) {
+				return errBadEntry
+			}
+			dst[i] = v.dict[id]
+		}
+	}
+	return nil
+}
+
+func (v *textValues) readPlain(dst [][]byte) error {
+	data := v.data
+	for i := range dst {
+		if len(data) < 4 {
+			return errShortPage
+		}
+		n := binary.LittleEndian.Uint32(data)
+		if uint64(n) > uint64(len(data)-4) {
+			return errBadLength
+		}
+		end := int(n) + 4
+		dst[i], data = data[4:end:end], data[end:]
+	}
+	v.data = data
+	return nil
+}
+
+// skip goes over n values.
+func (v *textValues) skip(n int) error {
+	switch v.encoding {
+	case encodingPlain:
+		data := v.data
+		for range n {
+			if len(data) < 4 {
+				return errShortPage
+			}
+			size := binary.LittleEndian.Uint32(data)
+			if uint64(size) > uint64(len(data)-4) {
+				return errBadLength
+			}
+			data = data[int(size)+4:]
+		}
+		v.data = data
+	case encodingDeltaLength:
+		if n > len(v.lengths) {
+			return errShortPage
+		}
+		total := int64(0)
+		for _, size := range v.lengths[:n] {
+			total += size
+		}
+		if total > int64(len(v.data)) {
+			return errBadLength
+		}
+		v.data, v.lengths = v.data[total:], v.lengths[n:]
+	case encodingDeltaText:
+		if n > len(v.texts) {
+			return errShortPage
+		}
+		v.texts = v.texts[n:]
+	default:
+		return v.ids.skip(n)
+	}
+	return nil
+}
+
+// grow returns a slice of length n, reusing s if it is large enough. Its values are undefined.
+func grow[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, n+n/4)
+	}
+	return s[:n]
+}
