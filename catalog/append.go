@@ -11,7 +11,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// NewFile is a stored Parquet file that is to become part of a table.
+// NewFile is a stored Parquet file that is to become part of a table. Its rows are in the table's sort order: its manifest entry will
+// say so.
 type NewFile struct {
 	Path string // URI
 	Size int64  // bytes

@@ -67,3 +67,34 @@ func BenchmarkFiles(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkDecodeManifest(b *testing.B) {
+	ctx := context.Background()
+	l := newLake(b)
+	tbl := l.create(b, TableSpec{Name: "web"})
+	file := l.write(b, tbl, []logRow{message("2026-11-22T10:00:00Z", "x")})
+	file.TextBounds = textBounds(tbl)
+	tbl, err := tbl.Append(ctx, copies(file, 1000), AppendOptions{})
+	require.NoError(b, err)
+	manifests, err := tbl.inner.CurrentSnapshot().Manifests(newFileIO(ctx, l.store, l.logger))
+	require.NoError(b, err)
+	content, err := tbl.readManifest(ctx, manifests[0])
+	require.NoError(b, err)
+	decoder := newFileDecoder(tbl)
+	b.Run("firn", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_, err := decoder.decodeManifest(manifests[0], content)
+			require.NoError(b, err)
+		}
+	})
+	b.Run("iceberg-go", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			entries, err := manifestEntries(manifests[0], content)
+			require.NoError(b, err)
+			_, err = decoder.decode(entries)
+			require.NoError(b, err)
+		}
+	})
+}

@@ -47,8 +47,6 @@ type Options struct {
 	Name string
 	// Logger is told about retries and clean-ups; nil discards.
 	Logger *slog.Logger
-	// Now is the clock; nil is time.Now.
-	Now func() time.Time
 	// Random yields numbers in [0, 1) that spread the retries of concurrent writers; nil is math/rand/v2.
 	Random func() float64
 }
@@ -58,7 +56,6 @@ type Catalog struct {
 	backend backend
 	store   storage.Store
 	logger  *slog.Logger
-	now     func() time.Time
 	random  func() float64
 	wait    func(ctx context.Context, d time.Duration) error
 
@@ -73,14 +70,11 @@ func Open(ctx context.Context, opts Options) (*Catalog, error) {
 		return nil, fmt.Errorf("%w: a catalog needs a store", ErrInvalid)
 	}
 	c := &Catalog{
-		store: opts.Store, logger: opts.Logger, now: opts.Now, random: opts.Random, wait: sleep,
+		store: opts.Store, logger: opts.Logger, random: opts.Random, wait: sleep,
 		views: map[string]*Table{}, gates: map[string]chan struct{}{},
 	}
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
-	}
-	if c.now == nil {
-		c.now = time.Now
 	}
 	if c.random == nil {
 		c.random = rand.Float64
@@ -159,7 +153,7 @@ func (c *Catalog) Create(ctx context.Context, spec TableSpec) (*Table, error) {
 // Load returns the table as it is now, or ErrTableNotFound. As long as nothing is committed it returns the same *Table, with
 // whatever that has cached.
 func (c *Catalog) Load(ctx context.Context, name string) (*Table, error) {
-	ident, err := parseName(name)
+	ident, err := findName(name)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/firnlog/firn/storage/local"
+	"github.com/firnlog/firn/storage/mem"
+	"github.com/firnlog/firn/storage/metered"
 )
 
 func TestCreateLoadListDrop(t *testing.T) {
@@ -68,6 +70,15 @@ func TestCreateLoadListDrop(t *testing.T) {
 	names, err = l.List(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []string{"default.web", "shop.web"}, names)
+
+	for _, bad := range []string{"", "web.", ".web"} {
+		_, err = l.Load(ctx, bad)
+		require.ErrorIs(t, err, ErrInvalid)
+	}
+	for _, missing := range []string{"Web", "web.default", "a.b.c", "my web", "../web"} {
+		_, err = l.Load(ctx, missing)
+		require.ErrorIs(t, err, ErrTableNotFound, missing)
+	}
 
 	other := openLake(t, l.dir) // another process
 	again, err := other.Load(ctx, "web")
@@ -172,6 +183,37 @@ func TestAwkwardDirectories(t *testing.T) {
 			require.NoError(t, l.Drop(ctx, "web"))
 		})
 	}
+}
+
+// TestFrugality pins what commits and plans cost in requests to the storage.
+func TestFrugality(t *testing.T) {
+	ctx := context.Background()
+	dir, inner := t.TempDir(), mem.New()
+	counted := metered.New(inner)
+	l := openLakeOn(t, dir, counted)
+	tbl := l.create(t, TableSpec{Name: "web"})
+	require.EqualValues(t, 1, counted.Counts().Creates, "metadata.json")
+	for i := range 3 {
+		file := oneFile(t, l, tbl)
+		counted.Reset()
+		var err error
+		tbl, err = tbl.Append(ctx, file, AppendOptions{})
+		require.NoError(t, err)
+		counts := counted.Counts()
+		require.EqualValues(t, 3, counts.Creates, "manifest, manifest list, metadata.json")
+		require.EqualValues(t, min(i, 1), counts.Requests, "the manifest list before it")
+	}
+	cold := openLakeOn(t, dir, counted)
+	counted.Reset()
+	tbl, err := cold.Load(ctx, "web")
+	require.NoError(t, err)
+	require.EqualValues(t, 1, counted.Counts().Requests, "metadata.json")
+	require.Len(t, mustFiles(t, tbl), 3)
+	require.EqualValues(t, 1+1+3, counted.Counts().Requests, "the manifest list and three manifests")
+	tbl, err = cold.Load(ctx, "web")
+	require.NoError(t, err)
+	require.Len(t, mustFiles(t, tbl), 3)
+	require.EqualValues(t, 1+1+3, counted.Counts().Requests, "nothing has changed, nothing is read")
 }
 
 func TestDropDeletesFiles(t *testing.T) {

@@ -113,7 +113,7 @@ func requireNoLitter(t *testing.T, l lake, tbl *Table) {
 }
 
 func TestManyGoroutinesAppend(t *testing.T) {
-	const writers, each = 8, 10
+	const writers, each = 8, 6
 	for _, shared := range []bool{true, false} {
 		t.Run(fmt.Sprintf("shared=%v", shared), func(t *testing.T) {
 			l := newLake(t)
@@ -139,7 +139,7 @@ func TestManyProcessesAppend(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
-	const processes, each = 4, 15
+	const processes, each = 4, 12
 	l := newLake(t)
 	l.create(t, TableSpec{Name: "web"})
 	var group errgroup.Group

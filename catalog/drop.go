@@ -16,7 +16,7 @@ import (
 // the store, or below which another table lies too, is not deleted, and the error then wraps ErrFilesKept and says where; the table
 // is gone all the same. The same error reports files that could not be deleted.
 func (c *Catalog) Drop(ctx context.Context, name string) error {
-	ident, err := parseName(name)
+	ident, err := findName(name)
 	if err != nil {
 		return err
 	}

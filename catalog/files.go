@@ -65,6 +65,11 @@ func (t *Table) readFiles(ctx context.Context) ([]DataFile, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, field := range t.inner.Schema().Fields() {
+		if field.InitialDefault != nil {
+			return nil, fmt.Errorf("%w: column %q has a default value for the rows that were there before it", ErrUnsupported, field.Name)
+		}
+	}
 	decoder := newFileDecoder(t)
 	dataOf := make([][]liveFile, len(manifests))
 	deletesOf := make([][]iceberg.ManifestEntry, len(manifests))

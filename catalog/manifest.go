@@ -24,6 +24,8 @@ type entryField struct {
 	null  int64
 }
 
+const parquetFormat = string(iceberg.ParquetFile)
+
 // requiredFields of a data file are never null in version 2.
 var requiredFields = []string{"content", "file_path", "file_format", "partition", "record_count", "file_size_in_bytes"}
 
@@ -188,7 +190,9 @@ func (r *manifestReader) readFile(c *avroCursor, file *liveFile) error {
 		case "file_path":
 			file.Path = c.text(field)
 		case "file_format":
-			file.Format = c.text(field)
+			if file.Format = c.text(field); file.Format == parquetFormat {
+				file.Format = parquetFormat // one string for all files
+			}
 		case "partition":
 			err = r.readPartition(c, file)
 		case "record_count":

@@ -25,7 +25,20 @@ var reservedColumns = map[string]bool{
 	"_row_id": true, "_last_updated_sequence_number": true, "_path": true,
 }
 
-// parseName turns "web" or "namespace.web" into an identifier.
+// findName turns "web" or "namespace.web" into the identifier of a table that may exist. Other engines allow names that Create does
+// not, also namespaces of several parts.
+func findName(name string) (table.Identifier, error) {
+	namespace, short := DefaultNamespace, name
+	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
+		namespace, short = name[:dot], name[dot+1:]
+	}
+	if namespace == "" || short == "" {
+		return nil, fmt.Errorf("%w: table name %q: write table or namespace.table", ErrInvalid, name)
+	}
+	return table.Identifier{namespace, short}, nil
+}
+
+// parseName turns "web" or "namespace.web" into the identifier of a table to be made.
 func parseName(name string) (table.Identifier, error) {
 	namespace, short, qualified := strings.Cut(name, ".")
 	if !qualified {

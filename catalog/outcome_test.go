@@ -227,7 +227,7 @@ func TestCancelledWhileCommitting(t *testing.T) {
 
 func TestConflictWithoutEnd(t *testing.T) {
 	ctx := context.Background()
-	l := newLake(t)
+	l := openLakeOn(t, t.TempDir(), mem.New())
 	tbl := l.create(t, TableSpec{Name: "web"})
 	shaky := shake(l)
 	shaky.onCommit = func(int64, func() (table.Metadata, string, error)) (table.Metadata, string, error) {
@@ -321,9 +321,11 @@ func TestEveryStorageFailure(t *testing.T) {
 				"commit.manifest.min-count-to-merge": "2", "write.metadata.previous-versions-max": "1"}})
 			template := oneFile(t, l, tbl)[0]
 			before := faulty.Fired()
-			faulty.Inject(faultstore.Fault{Mode: mode, At: n})
+			faulty.Inject(faultstore.Fault{Mode: mode, At: n, Match: func(op faultstore.Op) bool {
+				return mode == faultstore.FailBefore || op.Kind >= faultstore.Create // a read that fails afterwards just failed
+			}})
 			committed := map[string]bool{}
-			for range 3 {
+			for range 2 {
 				file := copies(template, 1)
 				after, err := tbl.Append(ctx, file, AppendOptions{})
 				if err != nil {
