@@ -103,7 +103,7 @@ func encloses(b bounds, n uint32, isTrue func(row uint32) bool) bool {
 func TestBoundsEncloseTheTruth(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	naiveFailures := 0
-	for range 3000 {
+	for range 1500 {
 		n := uint32(1 + r.IntN(70))
 		leaves, leafTruth, leafBounds := make([]*leaf, 4), make([]*index.RowSet, 4), make([]bounds, 4)
 		for i := range leaves {

@@ -67,7 +67,7 @@ type leaf struct {
 
 // exactTokens says whether holding the evidence is not only necessary but enough.
 func (l *leaf) exactTokens() bool {
-	return l.kind == leafTokens && len(l.evidence) == 1 && len(l.evidence[0]) == 1
+	return l.kind == leafTokens && len(l.tokens.tokens) == 1
 }
 
 // floatRange is a range of floats by IEEE comparison: NaN is in none.

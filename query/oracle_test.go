@@ -32,6 +32,9 @@ func testSchema() *format.Schema {
 		{Name: "day", ID: 10, Type: format.TypeDate},
 		{Name: "small", ID: 11, Type: format.TypeInt32},
 		{Name: "ratio", ID: 12, Type: format.TypeFloat32},
+		{Name: "app_id", ID: 13, Type: format.TypeString},
+		{Name: "host", ID: 14, Type: format.TypeString},
+		{Name: "trace_id", ID: 15, Type: format.TypeString},
 	}}
 }
 
@@ -61,6 +64,9 @@ func randomRecord(r *rand.Rand, valid bool) record {
 	rec.cells["day"] = orNull(int64(19_000 + r.IntN(4)))
 	rec.cells["small"] = orNull(int64(r.IntN(5) - 2))
 	rec.cells["ratio"] = orNull(float64(float32(r.IntN(5)) / 10))
+	rec.cells["app_id"] = "shop"
+	rec.cells["host"] = orNull("web-" + strconv.Itoa(r.IntN(40)))
+	rec.cells["trace_id"] = fmt.Sprintf("%032x", r.Uint64())
 	for _, key := range []string{"pod", "user.id", "n", "level"} {
 		switch r.IntN(4) {
 		case 0:
@@ -298,7 +304,11 @@ func randomLeaf(r *rand.Rand) Predicate {
 	}
 	column := texts[r.IntN(len(texts))]
 	op := []Op{Less, LessOrEqual, Greater, GreaterOrEqual}[r.IntN(4)]
-	switch r.IntN(16) {
+	switch r.IntN(18) {
+	case 16:
+		return Equal{Col("host"), "web-" + strconv.Itoa(r.IntN(45))}
+	case 17:
+		return HasToken{Col("host"), strconv.Itoa(r.IntN(45))}
 	case 0:
 		return All{}
 	case 1, 2, 3:

@@ -175,7 +175,7 @@ func randomExpressible(r *rand.Rand, depth int) Predicate {
 
 func TestPrintedPredicatesParseBack(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 20_000 {
+	for range 8_000 {
 		want := randomExpressible(r, 4)
 		got, err := Parse(want.String())
 		require.NoError(t, err, "%s  of  %#v", want, want)
