@@ -82,13 +82,13 @@ func Open(ctx context.Context, location string, opts ...Option) (*Lake, error) {
 	}
 	// The store's own spelling of the directory, with symbolic links resolved, is what the tables' metadata records.
 	c, err := catalog.Open(ctx, catalog.Options{
-		Store: store, URI: "sqlite://" + filepath.ToSlash(filepath.Join(store.Dir(), catalogFile)), Logger: o.logger, Now: o.now,
+		Store: store, URI: "sqlite://" + filepath.ToSlash(filepath.Join(store.Dir(), catalogFile)), Logger: o.logger,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot open the lake at %s: %w", location, err), store.Close())
 	}
 	engine := query.NewEngine(store, query.EngineOptions{
-		CacheBytes: o.cacheBytes, Parallelism: o.parallelism, Logger: o.logger, Now: o.now,
+		CacheBytes: o.cacheBytes, Parallelism: o.parallelism, Logger: o.logger,
 	})
 	return &Lake{store: store, catalog: c, engine: engine, opts: o}, nil
 }

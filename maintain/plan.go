@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"runtime"
 	"slices"
@@ -154,7 +153,7 @@ func (l *layout) judge(ctx context.Context, f catalog.DataFile, name string) (In
 		if column := lacking(sidecar.Options(), l.wanted); column != "" {
 			return ReasonOutdated, "no index on column " + column, nil
 		}
-		err = index.Dump(ctx, l.store, name, io.Discard, 0) // looks at every byte
+		_, err = sidecar.Describe(ctx, 0) // looks at every byte
 	}
 	switch kind, detail, _ := judgeOpen(err, true); kind {
 	case SidecarMissing:

@@ -162,7 +162,7 @@ func (b *bloomCheck) nextGroup() {
 }
 
 func (b *bloomCheck) add(ctx context.Context, c *columnCheck, col *format.Column, i int, row uint32) error {
-	if b.asked && !b.present || isNull(col, c.kind, i) {
+	if b.asked && !b.present || c.kind == floatValues || isNull(col, c.kind, i) { // filters on floating-point numbers are not used
 		return nil
 	}
 	if c.kind == textValues && b.asked && bytes.Equal(col.Texts[i], b.last) && len(b.last) > 0 {

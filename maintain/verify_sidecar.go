@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 
 	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/index"
@@ -108,7 +107,7 @@ func (s *sidecarCheck) finish(ctx context.Context, c *fileCheck) error {
 	if stored.size == built.size && string(stored.Sum(nil)) == string(built.Sum(nil)) {
 		return nil
 	}
-	if damaged := index.Dump(ctx, c.store, s.name, io.Discard, 0); errors.Is(damaged, index.ErrCorrupt) {
+	if _, damaged := index.Inspect(ctx, c.store, s.name, 0); errors.Is(damaged, index.ErrCorrupt) {
 		s.problem(c, SidecarDamaged, damaged.Error())
 		return nil
 	}

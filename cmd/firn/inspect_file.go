@@ -237,5 +237,12 @@ func (a *app) inspectIndex(ctx context.Context, path string, top int) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	return index.Dump(ctx, store, name, a.stdout, top)
+	d, err := index.Inspect(ctx, store, name, top)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(d)
+	}
+	return d.WriteText(a.stdout)
 }

@@ -66,6 +66,7 @@ func TestCreateInspectDrop(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, sidecars, 3)
 	require.NotEmpty(t, ok(t, dir, "inspect", "index", sidecars[0]))
+	require.Equal(t, 1, number(t, object(t, ok(t, dir, "inspect", "index", sidecars[0], "--json")), "rows"))
 
 	require.Equal(t, true, object(t, ok(t, dir, "drop", "logs.web", "--json"))["dropped"])
 	require.NoDirExists(t, filepath.Join(dir, "lake", "logs", "web", "data"))

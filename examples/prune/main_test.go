@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,15 +14,20 @@ import (
 // The numbers of matches were counted in the sample by a program of its own.
 func TestPrune(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
+	if python, err := filepath.Abs("../../.venv/bin/python"); err == nil && os.Getenv("FIRN_PYTHON") == "" { // as "make test" made it
+		if _, err := os.Stat(python); err == nil {
+			t.Setenv("FIRN_PYTHON", python)
+		}
+	}
+	duckDB := findDuckDB(t.Context())
 	for query, want := range map[string]string{
 		defaultQuery:            "25",
 		"IllegalStateException": "25",
 		`level:error ticket`:    "16",
-		`trace_id:7a20775247d425aa73b0a392896e3dfc NOT info`: "",
+		`trace_id:7a20775247d425aa73b0a392896e3dfc NOT error`: "14",
 	} {
 		var out bytes.Buffer
 		var asked string
-		duckDB := findDuckDB(t.Context())
 		run1 := func(ctx context.Context, sql string) (string, error) {
 			asked = sql
 			if duckDB == nil {
@@ -33,7 +40,7 @@ func TestPrune(t *testing.T) {
 		require.Contains(t, out.String(), "4 files with 3788 rows in the table")
 		require.Contains(t, asked, "read_parquet([")
 		require.Contains(t, asked, "log_date=2023-01-29")
-		if duckDB != nil && want != "" {
+		if duckDB != nil {
 			require.Contains(t, out.String(), "DuckDB finds "+want+" rows.")
 		}
 	}

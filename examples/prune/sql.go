@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -10,9 +9,6 @@ import (
 	"github.com/firnlog/firn/query"
 )
 
-// maxRanges bounds the row ranges that one file adds to the text of a query; more are merged into one from first to last.
-const maxRanges = 50
-
 // tasksSQL returns a query that counts the matching rows in what pruning left: only these files, only these rows, and the rest of the condition.
 func tasksSQL(tasks []firn.Task) (string, error) {
 	var files, conditions []string
@@ -20,10 +16,7 @@ func tasksSQL(tasks []firn.Task) (string, error) {
 		path := strings.TrimPrefix(t.File.Path, "file://")
 		files = append(files, "  "+quote(path))
 		condition := "filename = " + quote(path) + " AND (" + rangesSQL(t) + ")"
-		if t.Residual != nil || len(t.Rows) > maxRanges {
-			if t.Residual == nil {
-				return "", errors.New("too many row ranges for a text")
-			}
+		if t.Residual != nil {
 			rest, err := predicateSQL(t.Residual)
 			if err != nil {
 				return "", err
@@ -33,14 +26,11 @@ func tasksSQL(tasks []firn.Task) (string, error) {
 		conditions = append(conditions, "  ("+condition+")")
 	}
 	return "SELECT count(*) FROM read_parquet([\n" + strings.Join(files, ",\n") +
-		"\n], filename = true, file_row_number = true)\nWHERE\n" + strings.Join(conditions, "\n  OR ") + ";", nil
+		"\n], filename = true, file_row_number = true)\nWHERE\n" + strings.Join(conditions, " OR\n") + ";", nil
 }
 
-// rangesSQL says which rows of a file are candidates.
+// rangesSQL says which rows of a file are candidates. The residual alone is not enough: what an index has settled is not in it.
 func rangesSQL(t firn.Task) string {
-	if len(t.Rows) > maxRanges {
-		return fmt.Sprintf("file_row_number BETWEEN %d AND %d", t.Rows[0].Start, t.Rows[len(t.Rows)-1].End-1)
-	}
 	var texts []string
 	for _, r := range t.Rows {
 		if r.End == r.Start+1 {

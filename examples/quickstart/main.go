@@ -84,7 +84,8 @@ func load(ctx context.Context, lake *firn.Lake) (firn.WriteReport, error) {
 	}
 	err = firn.Load(ctx, writer, lines, firn.LoadOptions{Name: sample.Name})
 	// Close commits: before it, nobody sees a row; after it, everybody sees all of them.
-	return writer.Report(), errors.Join(err, lines.Close(), writer.Close(ctx))
+	err = errors.Join(err, lines.Close(), writer.Close(ctx))
+	return writer.Report(), err
 }
 
 // search is one thing to look for.

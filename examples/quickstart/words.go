@@ -26,7 +26,7 @@ func printRow(out io.Writer, row firn.Row) error {
 	if err := json.Unmarshal(text, &r); err != nil {
 		return err
 	}
-	const most = 110
+	const most = 200
 	message := []rune(strings.Join(strings.Fields(r.Message), " "))
 	if len(message) > most {
 		message = append(message[:most], '…')
