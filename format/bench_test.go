@@ -75,6 +75,10 @@ func BenchmarkScan(b *testing.B) {
 					}
 				}
 				b.SetBytes(bytes)
+				start := cpuTime()
+				defer func() {
+					b.ReportMetric(float64(bytes)*float64(b.N)/1e6/(cpuTime()-start).Seconds(), "MB/cpu-s")
+				}()
 				for range b.N {
 					rows := 0
 					for batch, err := range f.Read(b.Context(), []int{field.ID}, []RowRange{{0, f.Rows()}}, ReadOptions{}) {

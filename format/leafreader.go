@@ -257,7 +257,7 @@ func (l *leafReader) readRows(ctx context.Context, c *Column, at, lo, hi int) er
 func (l *leafReader) fill(c *Column, at, values int) error {
 	switch c.Field.Type {
 	case TypeString:
-		return l.texts.read(c.Texts[at : at+values])
+		return l.readTexts(c.Texts[at:at+values], l.page.rows)
 	case TypeBool:
 		return l.bools.read(c.Bools[at : at+values])
 	case TypeFloat32, TypeFloat64:
@@ -268,6 +268,19 @@ func (l *leafReader) fill(c *Column, at, values int) error {
 		return err
 	}
 	convertTimes(dst, l.column.convert)
+	return nil
+}
+
+// readTexts reads the next texts of a page that has so many values. Few of many are copied, so that the page need not stay in memory for them.
+func (l *leafReader) readTexts(dst [][]byte, of int) error {
+	if err := l.texts.read(dst); err != nil || !l.texts.aliasesPage() {
+		return err
+	}
+	if 2*len(dst) < of {
+		l.pages.buffers.copyAll(dst)
+	} else if len(dst) > 0 {
+		l.page.held = true
+	}
 	return nil
 }
 

@@ -113,7 +113,7 @@ func (l *leafReader) takeEntries(dst [][]byte, offsets *[]int32, end int) ([][]b
 	values := countLevels(m.def[m.at:end], full)
 	n := len(dst)
 	dst = append(dst, make([][]byte, values)...)
-	if err := l.texts.read(dst[n:]); err != nil {
+	if err := l.readTexts(dst[n:], len(m.rep)); err != nil {
 		return dst, err
 	}
 	simple := values == end-m.at // every level is an entry with a value

@@ -22,6 +22,7 @@ type page struct {
 	levels   []byte
 	repLen   int // of version 2: where the definition levels start
 	body     []byte
+	held     bool // values of the current batch point into body
 }
 
 // pageReader yields the pages of one column chunk.
@@ -40,46 +41,7 @@ type pageReader struct {
 	block  segment
 	values int64 // values of the pages so far
 
-	buffers *pageBuffers
-}
-
-// pageBuffers are the decompressed pages that the values of the current batch point into.
-type pageBuffers struct {
-	free [][]byte
-	held [][]byte
-}
-
-func (b *pageBuffers) get(n int) []byte {
-	for i, p := range b.free {
-		if cap(p) >= n {
-			last := len(b.free) - 1
-			b.free[i] = b.free[last]
-			b.free = b.free[:last]
-			return p[:n]
-		}
-	}
-	return make([]byte, n, n+n/8)
-}
-
-// retire marks a page's memory as no longer needed once the batch is done with.
-func (b *pageBuffers) retire(p []byte) {
-	if cap(p) > 0 {
-		b.held = append(b.held, p)
-	}
-}
-
-// maxFreePages bounds the memory that is kept for reuse.
-const maxFreePages = 64
-
-// recycle frees the retired memory.
-func (b *pageBuffers) recycle() {
-	for _, p := range b.held {
-		if len(b.free) < maxFreePages {
-			b.free = append(b.free, p)
-		}
-	}
-	clear(b.held)
-	b.held = b.held[:0]
+	buffers *batchMemory
 }
 
 // ranges returns the bytes that hold the rows in these ranges (of the row group), the dictionary page included.
@@ -141,9 +103,9 @@ func (r *pageReader) seek(row int) {
 	}
 }
 
-// read reads the next data page into p, whose memory it first retires.
+// read reads the next data page into p, whose memory it first lets go of.
 func (r *pageReader) read(ctx context.Context, p *page) error {
-	r.buffers.retire(p.body)
+	r.buffers.release(p.body, p.held)
 	*p = page{}
 	if r.index == nil {
 		return r.readNext(ctx, p)

@@ -51,8 +51,9 @@ type scan struct {
 	windows []window // still to be read
 	fetch   fetcher
 	dec     *decompressor
-	buffers pageBuffers
+	memory  batchMemory
 	batch   Batch
+	limit   int // rows of the next batch
 	vectors []vectors
 
 	// The current window.
@@ -77,7 +78,8 @@ func (f *File) newScan(ctx context.Context, fieldIDs []int, rows []RowRange, opt
 		opts.BatchRows = DefaultBatchRows
 	}
 	s = &scan{file: f, fetch: fetcher{store: f.store, name: f.name, size: f.size}, dec: f.decs.get()}
-	s.batch.Ordinals = make([]uint32, 0, min(opts.BatchRows, int(f.rows)))
+	s.limit = min(opts.BatchRows, max(int(f.rows), 1))
+	s.batch.Ordinals = make([]uint32, 0, s.limit)
 	var leaves []int
 	for _, id := range fieldIDs {
 		c, err := f.bound(id)
@@ -162,7 +164,7 @@ func (s *scan) close() {
 // next returns the next batch; nil at the end.
 func (s *scan) next(ctx context.Context) (b *Batch, err error) {
 	defer s.file.guard(&err)
-	s.buffers.recycle()
+	s.memory.recycle()
 	for len(s.pending) == 0 {
 		if len(s.windows) == 0 {
 			return nil, nil
@@ -213,8 +215,8 @@ func (s *scan) enter(ctx context.Context, w window) error {
 func (s *scan) leave() {
 	for _, leaves := range s.readers {
 		for _, l := range leaves {
-			s.buffers.retire(l.page.body)
-			s.buffers.retire(l.pages.dict.body)
+			s.memory.release(l.page.body, false)
+			s.memory.release(l.pages.dict.body, false)
 		}
 	}
 	s.readers, s.pending = nil, nil
@@ -242,7 +244,7 @@ func (s *scan) openLeaves(group int) ([][]*leafReader, error) {
 			}
 			chunk := &f.groups[group].chunks[c.file.leaf+j]
 			readers[i] = append(readers[i], &leafReader{column: c.file, part: p, physical: chunk.physical,
-				pages: pageReader{fetch: &s.fetch, dec: s.dec, chunk: chunk, rows: int(f.groups[group].rows), index: index, buffers: &s.buffers}})
+				pages: pageReader{fetch: &s.fetch, dec: s.dec, chunk: chunk, rows: int(f.groups[group].rows), index: index, buffers: &s.memory}})
 		}
 	}
 	return readers, nil
@@ -252,7 +254,7 @@ func (s *scan) openLeaves(group int) ([][]*leafReader, error) {
 func (s *scan) fill(ctx context.Context) (*Batch, error) {
 	var ranges []RowRange
 	rows := 0
-	limit := cap(s.batch.Ordinals)
+	limit := s.limit
 	for len(s.pending) > 0 && rows < limit {
 		r := &s.pending[0]
 		n := min(r.End-r.Start, uint32(limit-rows))
@@ -274,7 +276,24 @@ func (s *scan) fill(ctx context.Context) (*Batch, error) {
 			return nil, fmt.Errorf("column %q, row group %d: %w", c.field.Name, s.group, err)
 		}
 	}
+	s.adapt()
 	return &s.batch, nil
+}
+
+// Where the values of a batch take so many bytes, the next one gets fewer or more rows.
+const (
+	largeBatch = 32 << 20
+	smallBatch = 8 << 20
+)
+
+// adapt chooses the number of rows of the next batch so that long texts do not make it large.
+func (s *scan) adapt() {
+	switch {
+	case s.memory.bytes > largeBatch:
+		s.limit = max(s.limit/4, 1)
+	case s.memory.bytes < smallBatch:
+		s.limit = min(s.limit*2, cap(s.batch.Ordinals))
+	}
 }
 
 // fillColumn reads the rows of one column into the batch.

@@ -128,6 +128,11 @@ func (v *textValues) resetDeltaTexts(data []byte, count int) error {
 	return nil
 }
 
+// aliasesPage tells whether the values point into the page, rather than into the dictionary or memory of their own.
+func (v *textValues) aliasesPage() bool {
+	return v.encoding == encodingPlain || v.encoding == encodingDeltaLength
+}
+
 // read fills dst with the next values.
 func (v *textValues) read(dst [][]byte) error {
 	switch v.encoding {
