@@ -218,15 +218,21 @@ func (b *buffer) sameValue(m *mapper, p partition) bool {
 
 // A bufferMark is a state that a buffer can be taken back to, as long as it is not reset.
 type bufferMark struct {
-	arena arenaMark
-	refs  int
+	arena      arenaMark
+	refs       int
+	partitions int
+	last       uint32
 }
 
 func (b *buffer) save() bufferMark {
-	return bufferMark{b.arena.mark(), len(b.refs)}
+	return bufferMark{b.arena.mark(), len(b.refs), len(b.partitions), b.last}
 }
 
 func (b *buffer) rollback(m bufferMark) {
 	b.arena.rollback(m.arena)
 	b.refs = b.refs[:m.refs]
+	for _, p := range b.partitions[m.partitions:] {
+		delete(b.numbers, p)
+	}
+	b.partitions, b.last = b.partitions[:m.partitions], m.last
 }

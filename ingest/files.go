@@ -173,7 +173,7 @@ func (w *fileWriter) writeRows(ctx context.Context, dst io.Writer, b *buffer, pa
 	if err != nil {
 		return nil, err
 	}
-	for len(rows) > 0 && file.BytesWritten() < w.targetBytes {
+	for ok := true; ok; ok = len(rows) > 0 && file.BytesWritten() < w.targetBytes {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
