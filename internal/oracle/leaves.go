@@ -103,10 +103,11 @@ func (g *Generator) everything() *Node { return &Node{Op: All} }
 // cell returns the text of a column in a random row.
 func (g *Generator) cell(column string) string { return g.row().Cells[g.mapper.index[column]].Text }
 
-// attr picks an entry of attrs. Keys that are also columns are left out: the engine looks for them in both places.
+// attr picks an entry of attrs. Keys that are also columns are left out, because the engine looks for
+// them in both places, and so is the empty key, which it cannot ask for.
 func (g *Generator) attr(row *Row) Attr {
 	a := pick(g, row.Attrs)
-	if _, isColumn := g.mapper.index[a.Key]; isColumn {
+	if _, isColumn := g.mapper.index[a.Key]; isColumn || a.Key == "" {
 		return Attr{}
 	}
 	return a

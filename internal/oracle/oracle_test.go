@@ -54,7 +54,7 @@ func TestMapping(t *testing.T) {
 	row := mustMap(t, m, `{"ts":1700000000,"@timestamp":5,"msg":"hello","log":"loser","severity":"warn","status":404,"ok":true,"took":1.5,
 		"k8s":{"pod":"a","labels":{"x":1e3}},"list":[1, "x"],"n":null,"attrs":{"trace_id":"t1","x":"y","host":"h"}}`)
 	require.Equal(t, `{"_timestamp":"2023-11-14T22:13:20.000000Z","app_id":null,"attrs":{"@timestamp":"5","k8s.labels.x":"1e3","k8s.pod":"a",`+
-		`"list":"[1, \"x\"]","log":"loser","n":null,"x":"y"},"host":"h","level":"warn","log_msg":"hello","ok":true,"status":404,"took":1.5,"trace_id":"t1"}`,
+		`"list":"[1, \"x\"]","log":"loser","n":null,"x":"y"},"host":"h","level":"warn","log_msg":"hello","ok":true,"status":"number 404","took":"number 3/2","trace_id":"t1"}`,
 		m.Canonical(row))
 	row = mustMap(t, m, `{"_timestamp":"2023-11-14T22:13:20Z","status":"many","host":"top","attrs":{"host":"inner"},"a":1,"a":2}`)
 	require.Equal(t, `{"_timestamp":"2023-11-14T22:13:20.000000Z","app_id":null,"attrs":{"a":"2","host":"inner","status":"many"},"host":"top",`+

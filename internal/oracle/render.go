@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"strconv"
 	"time"
 )
@@ -36,18 +37,26 @@ func plain(v Value) any {
 	case Bool:
 		return v.Int == 1
 	case Float:
-		return json.Number(strconv.FormatFloat(v.Float, 'g', -1, 32))
+		return exactNumber(strconv.FormatFloat(v.Float, 'g', -1, 32))
 	case Double:
-		return json.Number(strconv.FormatFloat(v.Float, 'g', -1, 64))
+		return exactNumber(strconv.FormatFloat(v.Float, 'g', -1, 64))
 	case Timestamp:
 		return Time(v.Int).Format(timeText)
 	case Date:
 		return time.Unix(v.Int*86400, 0).UTC().Format("2006-01-02")
 	}
-	return json.Number(strconv.FormatInt(v.Int, 10))
+	return exactNumber(strconv.FormatInt(v.Int, 10))
 }
 
-// CanonicalJSON brings a JSON object into the form of Canonical: sorted keys, each number in its shortest text.
+// exactNumber brings a number into one form, whatever its notation: 3000000000 and 3e+09 are the same.
+func exactNumber(text string) string {
+	if r, ok := new(big.Rat).SetString(text); ok {
+		return "number " + r.RatString()
+	}
+	return text
+}
+
+// CanonicalJSON brings a JSON object into the form of Canonical: sorted keys, numbers in one notation.
 func CanonicalJSON(text []byte) (string, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
@@ -57,23 +66,13 @@ func CanonicalJSON(text []byte) (string, error) {
 	}
 	for key, v := range object {
 		if n, ok := v.(json.Number); ok {
-			object[key] = shortest(n)
+			object[key] = exactNumber(n.String())
 		}
 	}
 	if object[AttrsColumn] == nil {
 		object[AttrsColumn] = map[string]any{}
 	}
 	return marshal(object), nil
-}
-
-func shortest(n json.Number) json.Number {
-	if _, err := n.Int64(); err == nil {
-		return n
-	}
-	if f, err := n.Float64(); err == nil {
-		return json.Number(strconv.FormatFloat(f, 'g', -1, 64))
-	}
-	return n
 }
 
 func marshal(object map[string]any) string {

@@ -115,12 +115,11 @@ func valueText(v Value) (string, bool) {
 	case Float, Double:
 		return strconv.FormatFloat(v.Float, 'g', -1, 64), true
 	}
-	text, ok := plain(v).(interface{ String() string })
-	if ok {
-		return text.String(), true
+	if v.Type == Timestamp || v.Type == Date {
+		text, ok := plain(v).(string)
+		return text, ok
 	}
-	s, ok := plain(v).(string)
-	return s, ok
+	return strconv.FormatInt(v.Int, 10), true
 }
 
 // Word prints a text as a bare word. It returns false if it would be read as something else.
@@ -139,8 +138,8 @@ func Word(text string) (string, bool) {
 // or a // follows it.
 func isPlainColonWord(text string) bool {
 	before, after, found := strings.Cut(text, ":")
-	if !found || before == "" || strings.ContainsAny(text, "*\\") {
-		return false
+	if !found || before == "" || strings.ContainsAny(text, "*\\") || strings.ContainsAny(before, `"()`) {
+		return false // an escaped character before the colon makes it the name of a field
 	}
 	return !identifier.MatchString(before) || strings.HasPrefix(after, "//")
 }
