@@ -105,6 +105,13 @@ func unpackHybrid[T uint8 | uint32](h *hybridReader, dst []T) {
 	h.left -= len(dst)
 	mask := uint64(1)<<h.width - 1
 	at := h.bit
+	if h.width == 1 && at == 0 {
+		if bits, ok := any(dst).([]uint8); ok {
+			n := len(bits) / 8
+			expandBits(bits, h.packed[:n])
+			h.packed, dst = h.packed[n:], dst[n*8:]
+		}
+	}
 	for i := range dst {
 		var word uint64
 		if tail := h.packed[at>>3:]; len(tail) >= 8 {
@@ -118,6 +125,15 @@ func unpackHybrid[T uint8 | uint32](h *hybridReader, dst []T) {
 		at += h.width
 	}
 	h.packed, h.bit = h.packed[at>>3:], at&7
+}
+
+// expandBits writes each bit of p, lowest first, as a byte.
+func expandBits(dst []uint8, p []byte) {
+	for i, b := range p {
+		// Each byte of the word keeps one bit of b, which the addition carries into the byte's highest bit.
+		word := uint64(b) * 0x0101010101010101 & 0x8040201008040201
+		binary.LittleEndian.PutUint64(dst[8*i:], (word+0x7f7f7f7f7f7f7f7f)>>7&0x0101010101010101)
+	}
 }
 
 // skip goes over n values.

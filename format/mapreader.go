@@ -8,7 +8,8 @@ const maxMapValues = 1 << 26
 // mapLevels are the levels of one page of a map's leaf, and where the reader is in them.
 type mapLevels struct {
 	rep, def []uint8
-	at       int // the next level
+	full     bool // every level is an entry with a value; def is not decoded
+	at       int  // the next level
 	started  int // rows of the row group that start before it
 }
 
@@ -22,15 +23,17 @@ func (m *mapLevels) reset(l *leafReader, rep, def []byte, count int) error {
 	}
 	m.rep, m.def, m.at = grow(m.rep, count), grow(m.def, count), 0
 	var h hybridReader
-	for i, levels := range []*[]uint8{&m.rep, &m.def} {
-		limit, data := l.column.maxRep, rep
-		if i == 1 {
-			limit, data = l.maxDef(), def
-		}
-		if err := h.reset(data, levelWidth(limit)); err != nil {
-			return err
-		}
-		if err := readHybrid(&h, *levels); err != nil {
+	if err := h.reset(rep, levelWidth(l.column.maxRep)); err != nil {
+		return err
+	}
+	if err := readHybrid(&h, m.rep); err != nil {
+		return err
+	}
+	if err := h.reset(def, levelWidth(l.maxDef())); err != nil {
+		return err
+	}
+	if m.full = count > 0 && h.constant(count, uint32(l.maxDef())); !m.full {
+		if err := readHybrid(&h, m.def); err != nil {
 			return err
 		}
 	}
@@ -39,6 +42,14 @@ func (m *mapLevels) reset(l *leafReader, rep, def []byte, count int) error {
 		return errPageRows
 	}
 	return nil
+}
+
+// values returns how many values that are not null lie before level end.
+func (m *mapLevels) values(end int, full uint8) int {
+	if m.full {
+		return end - m.at
+	}
+	return countLevels(m.def[m.at:end], full)
 }
 
 // seekMap goes to the start of a row.
@@ -59,7 +70,7 @@ func (l *leafReader) seekMap(ctx context.Context, row int) error {
 			}
 			at++
 		}
-		if err := l.texts.skip(countLevels(m.def[m.at:at], l.maxDef())); err != nil {
+		if err := l.texts.skip(m.values(at, l.maxDef())); err != nil {
 			return err
 		}
 		if m.at = at; at < len(m.rep) {
@@ -110,7 +121,7 @@ func (l *leafReader) takeEntries(dst [][]byte, offsets *[]int32, end int) ([][]b
 	m := &l.levels
 	full := l.maxDef()
 	entry := l.column.entryDef
-	values := countLevels(m.def[m.at:end], full)
+	values := m.values(end, full)
 	n := len(dst)
 	dst = append(dst, make([][]byte, values)...)
 	if err := l.readTexts(dst[n:], len(m.rep)); err != nil {
