@@ -64,8 +64,9 @@ type slogSink struct {
 	closed bool
 }
 
-// NewSlogHandler returns a handler that writes into w, which it owns from now on: Close closes it. When ctx is cancelled the handler stops
-// writing and drops what comes.
+// NewSlogHandler returns a handler that writes into w, which it owns from now on: Close closes it. Both the handler and the Writer should get a
+// context that lives until the last record is logged: when ctx is cancelled the handler stops writing and drops what comes. Closing is the regular end.
+// The Writer's own logger must not be this handler's.
 func NewSlogHandler(ctx context.Context, w *Writer, opts SlogOptions) *SlogHandler {
 	if opts.Level == nil {
 		opts.Level = slog.LevelInfo

@@ -275,7 +275,13 @@ func TestCancel(t *testing.T) {
 	running, cancel := context.WithCancel(ctx)
 	w, err := NewWriter(running, table, g, Options{BufferBytes: 200 << 10})
 	require.NoError(t, err)
-	go func() { g.open <- struct{}{}; g.open <- struct{}{}; g.open <- struct{}{}; g.open <- struct{}{}; cancel() }() // a commit, and a part of the next
+	go func() {
+		g.open <- struct{}{}
+		g.open <- struct{}{}
+		g.open <- struct{}{}
+		g.open <- struct{}{}
+		cancel()
+	}() // a commit, and a part of the next
 	for _, line := range lines {
 		if err = w.AppendJSON(running, []byte(line)); err != nil {
 			break
