@@ -130,23 +130,17 @@ func requireSameColumn(tb testing.TB, want, got Column) {
 	}
 	require.Equal(tb, len(want.Ints)+len(want.Floats)+len(want.Bools), len(got.Ints)+len(got.Floats)+len(got.Bools), name)
 	for i := range len(want.Ints) + len(want.Floats) + len(want.Bools) {
-		valid := want.Valid == nil || want.Valid[i]
-		require.Equal(tb, valid, got.Valid == nil || got.Valid[i], "%s row %d", name, i)
-		if !valid {
-			continue
-		}
-		switch {
-		case want.Ints != nil:
-			require.Equal(tb, want.Ints[i], got.Ints[i], "%s row %d", name, i)
-		case want.Floats != nil:
-			require.Equal(tb, want.Floats[i], got.Floats[i], "%s row %d", name, i)
-		default:
-			require.Equal(tb, want.Bools[i], got.Bools[i], "%s row %d", name, i)
+		a, okA := valueAt(want, i)
+		b, okB := valueAt(got, i)
+		if okA != okB || okA && a != b {
+			require.Equal(tb, a, b, "%s row %d", name, i)
 		}
 	}
 	require.Equal(tb, want.Offsets, got.Offsets, name)
 	for i := range want.Keys {
-		require.Equal(tb, string(want.Keys[i]), string(got.Keys[i]), "%s entry %d", name, i)
+		if !bytes.Equal(want.Keys[i], got.Keys[i]) {
+			require.Equal(tb, string(want.Keys[i]), string(got.Keys[i]), "%s entry %d", name, i)
+		}
 		if (want.Values[i] == nil) != (got.Values[i] == nil) || !bytes.Equal(want.Values[i], got.Values[i]) {
 			require.Equal(tb, want.Values[i], got.Values[i], "%s entry %d", name, i)
 		}
