@@ -185,6 +185,9 @@ func (m *merger) drain(ctx context.Context, c *cursor, emit func(c *chunk, row i
 		if m.emitted++; m.emitted >= m.reading.limit {
 			return false, nil
 		}
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
 		ok, err := c.next(ctx)
 		switch {
 		case err != nil:

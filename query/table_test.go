@@ -289,3 +289,5 @@ func idsOf(rows []Row) []string {
 	}
 	return ids
 }
+
+func timestampOf(rec record) time.Time { return time.UnixMicro(rec.cells["_timestamp"].(int64)) }
