@@ -113,7 +113,10 @@ func (g *RowGroup) Bounds(fieldID int) (Bounds, bool) {
 func (g *RowGroup) boundsOf(column *boundColumn) (Bounds, bool) {
 	b := unknownBounds()
 	if column.file == nil {
-		b.AllNull, b.NullCount = true, int64(g.Rows)
+		b.AllNull = true
+		if column.field.Type != TypeStringMap { // no map is null, it is empty
+			b.NullCount = int64(g.Rows)
+		}
 		return b, true
 	}
 	if column.reason != "" || column.file.maxRep > 0 {
