@@ -224,7 +224,7 @@ func checkPartition(spec iceberg.PartitionSpec, schema *iceberg.Schema, file ice
 		for _, bound := range [][]byte{lower[source.ID], upper[source.ID]} {
 			micros, ok := decodeBound(source.Type, bound).(int64)
 			if ok && iceberg.Timestamp(micros).ToDate() != day {
-				return fmt.Errorf("%w: partition %s=%s, but %s holds %s", ErrInvalid, field.Name, field.Transform.ToHumanStr(day),
+				return fmt.Errorf("%w: partition %s=%s, but %s holds %s", ErrInvalid, field.Name, field.Transform.ToHumanStrType(source.Type, day),
 					source.Name, iceberg.Timestamp(micros).ToTime().Format("2006-01-02T15:04:05.999999Z"))
 			}
 		}

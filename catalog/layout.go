@@ -80,11 +80,11 @@ func newSchema(columns []Column) (*iceberg.Schema, error) {
 		if err := checkColumnName(column.Name); err != nil {
 			return nil, err
 		}
-		if folded := strings.ToLower(column.Name); seen[folded] {
+		folded := strings.ToLower(column.Name)
+		if seen[folded] {
 			return nil, fmt.Errorf("%w: column %q is there twice (names differ in more than upper and lower case)", ErrInvalid, column.Name)
-		} else {
-			seen[folded] = true
 		}
+		seen[folded] = true
 		typ, err := icebergType(column, nestedID+1)
 		if err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -58,7 +59,7 @@ func (d *fileDecoder) decodeManifest(manifest iceberg.ManifestFile, content []by
 	}
 	for {
 		count, values, err := avro.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return r.files, nil
 		}
 		if err != nil {
