@@ -65,6 +65,8 @@ type rowBuilder struct {
 	row    *Row
 	set    []bool         // columns that have their value
 	keys   map[string]int // where an attrs key stands; only for large attrs
+
+	misfits []field // values that do not fit the type of their column; they go to attrs after everything else
 }
 
 func (b *rowBuilder) build(fields []field) error {
@@ -93,6 +95,9 @@ func (b *rowBuilder) build(fields []field) error {
 		default:
 			b.addFlat(f.key, f.value, false)
 		}
+	}
+	for _, f := range b.misfits {
+		b.addFlat(f.key, f.value, false)
 	}
 	return nil
 }
@@ -143,7 +148,7 @@ func (b *rowBuilder) setCell(c int, v value) error {
 		b.row.Cells[c] = cell
 		return nil
 	}
-	b.addFlat(column.Name, v, false)
+	b.misfits = append(b.misfits, field{column.Name, v})
 	return nil
 }
 
@@ -255,6 +260,8 @@ func (b *rowBuilder) moveToColumn(key string, v value) bool {
 	}
 	b.set[c] = true
 	cell, ok := convert(b.mapper.columns[c].Type, v)
-	b.row.Cells[c] = cell
+	if ok {
+		b.row.Cells[c] = cell
+	}
 	return ok
 }

@@ -92,6 +92,7 @@ func questions(t testing.TB, m *oracle.Mapper, s source, texts, others int, seed
 
 // examine compares a table with the oracle.
 type examine struct {
+	source    source
 	lake      *firn.Lake
 	table     *firn.Table
 	mapper    *oracle.Mapper
@@ -130,7 +131,32 @@ func (e *examine) everything(t *testing.T) {
 		last = at
 	}
 	require.Equal(t, e.truth.Rows, rows)
-	require.Equal(t, e.truth.Digest, digest, "some row reads back differently")
+	if digest != e.truth.Digest {
+		require.Fail(t, "some rows read back differently", "%s", strings.Join(e.differences(t), "\n"))
+	}
+}
+
+// differences lists a few rows that are only in the table or only in the source.
+func (e *examine) differences(t *testing.T) []string {
+	const most = 3
+	balance := map[string]int{}
+	all := []oracle.Query{{Where: &oracle.Node{Op: oracle.All}}}
+	truth, err := oracle.Evaluate(e.source.reader(t), e.mapper, all, oracle.Options{Keep: 1 << 20})
+	require.NoError(t, err)
+	for _, row := range truth.Answers[0].Rows {
+		balance[row]++
+	}
+	for _, row := range canonical(t, rowTexts(t, e.lake, e.table, firn.Request{})) {
+		balance[row]--
+	}
+	var list []string
+	for row, n := range balance {
+		if n != 0 && len(list) < most {
+			list = append(list, fmt.Sprintf("%+d in the source: %.2000s", n, row))
+		}
+	}
+	sort.Strings(list)
+	return list
 }
 
 // timeOf cuts the timestamp out of a row. Its text has a fixed length, so it can be compared as text.
@@ -221,7 +247,7 @@ func (d differential) run(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, verified.OK, "%+v", verified.Problems)
 			require.Equal(t, truth.Rows, verified.Rows)
-			e := &examine{lake: lake, table: table, mapper: m, questions: list, truth: truth, keep: keep, rng: rand.New(rand.NewSource(d.seed))}
+			e := &examine{source: d.source, lake: lake, table: table, mapper: m, questions: list, truth: truth, keep: keep, rng: rand.New(rand.NewSource(d.seed))}
 			e.everything(t)
 			e.answers(t)
 			t.Logf("%d rows, %d files, %d questions", truth.Rows, verified.Files, len(list))
