@@ -10,14 +10,16 @@ import (
 	"github.com/firnlog/firn/format"
 )
 
-// Sizes of pieces, in candidate rows.
-const (
-	minPieceRows  = 256
-	firstPiece    = 1024    // at least, when nothing is known about how many candidates match
-	maxPieceRows  = 1 << 14 // rows of a chunk
-	maxCheckRows  = 1 << 17 // candidates of a piece of which few match
-	sortCheckRows = 1 << 16 // candidates that are checked at once when a file must be sorted
-)
+// pieceSizes say how many rows are read at once. They are fields, so that tests can make them small.
+type pieceSizes struct {
+	least     int64 // candidates of a piece
+	first     int64 // candidates of a piece, at least, when nothing is known about how many of them match
+	most      int64 // rows of a chunk
+	mostCheck int64 // candidates of a piece of which few match
+	sortCheck int64 // candidates that are checked at once when a file must be sorted
+}
+
+var defaultPieceSizes = pieceSizes{least: 256, first: 1024, most: 1 << 14, mostCheck: 1 << 17, sortCheck: 1 << 16}
 
 // sortKey is the place of a row in the order of all rows, oldest first.
 type sortKey struct {
@@ -115,20 +117,20 @@ func (c *chunk) ascending() bool { return slices.IsSorted(c.times) }
 
 // pieceRows says how many candidates the next piece should have: as many as are likely to be needed, and few at first.
 func (c *cursor) pieceRows() int64 {
-	r := c.reading
+	r, size := c.reading, c.reading.scan.planner.engine.sizes
 	need := r.limit - r.matched.Load()
 	if c.file.bounds.decided() {
-		return min(max(need, minPieceRows), maxPieceRows)
+		return min(max(need, size.least), size.most)
 	}
 	if r.checked.Load() == 0 {
-		if need > maxPieceRows/4 {
-			return maxPieceRows
+		if need > size.most/4 {
+			return size.most
 		}
-		return max(4*need, firstPiece)
+		return max(4*need, size.first)
 	}
 	yield := r.yield()
-	most := min(float64(maxPieceRows)/yield, maxCheckRows)
-	return int64(min(max(1.25*float64(need)/yield, firstPiece), most))
+	most := min(float64(size.most)/yield, float64(size.mostCheck))
+	return int64(min(max(1.25*float64(need)/yield, float64(size.first)), most))
 }
 
 // cut takes about n candidates off the end that comes first in the order of the reading.
@@ -193,7 +195,7 @@ func (c *cursor) sortFile(ctx context.Context) (*chunk, error) {
 	c.sorted, c.entries = true, nil
 	c.rest, c.left = rangesOf(c.file.bounds.may), int64(c.file.bounds.may.Cardinality())
 	for c.left > 0 {
-		piece := c.cut(sortCheckRows)
+		piece := c.cut(p.engine.sizes.sortCheck)
 		rows, kept, err := r.survivors(ctx, c.file, c.position, piece, []format.Field{p.time})
 		if err != nil {
 			return nil, err
@@ -223,7 +225,7 @@ func (c *cursor) sortFile(ctx context.Context) (*chunk, error) {
 
 // cutSorted takes the next n rows of a file that had to be sorted.
 func (c *cursor) cutSorted(n int64) []timedRow {
-	n = min(n, int64(len(c.entries)), maxPieceRows)
+	n = min(n, int64(len(c.entries)))
 	piece := c.entries[:n]
 	c.entries = c.entries[n:]
 	c.left -= n

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -42,7 +44,11 @@ func TestSearchAgreesWithTheOracle(t *testing.T) {
 		"unsorted":     {overlap: true, unsorted: func(i int) bool { return i%3 == 0 }, foreign: func(i int) bool { return i%3 == 0 || i == 4 }},
 		"large groups": {index: "bitmap", options: format.WriterOptions{RowGroupRows: 1000, PageBytes: 200}},
 	}
-	seed := uint64(10)
+	seed, times := uint64(10), 1
+	if n, err := strconv.Atoi(os.Getenv("FIRN_SOAK")); err == nil { // a longer run, each time with other questions
+		seed, times = rand.Uint64(), n
+		t.Logf("seed %d", seed)
+	}
 	for name, spec := range settings {
 		seed++
 		t.Run(name, func(t *testing.T) {
@@ -52,7 +58,7 @@ func TestSearchAgreesWithTheOracle(t *testing.T) {
 				spec.options = format.WriterOptions{RowGroupRows: 40, PageBytes: 256}
 			}
 			tt := makeTable(t, r, spec)
-			examine(t, r, tt, "intact", 60)
+			examine(t, r, tt, "intact", 30*times)
 			if spec.index == "none" {
 				return
 			}
@@ -71,7 +77,7 @@ func TestSearchAgreesWithTheOracle(t *testing.T) {
 					}
 					repair = append(repair, func() { tt.put(t, tt.store.URI(f.sidecar), whole) })
 				}
-				examine(t, r, tt, damage, 12)
+				examine(t, r, tt, damage, 6*times)
 				for _, do := range repair {
 					do()
 				}
@@ -86,6 +92,10 @@ func examine(t *testing.T, r *rand.Rand, tt *testTable, what string, questions i
 	schema, err := format.SchemaFromArrow(tt.table.Schema())
 	require.NoError(t, err)
 	e := NewEngine(tt.store, EngineOptions{CacheBytes: []int64{1, 10_000, 0}[r.IntN(3)], Parallelism: r.IntN(4)})
+	if r.IntN(4) > 0 {
+		n := int64(1 + r.IntN(20))
+		e.sizes = pieceSizes{least: n, first: n + 5, most: 2 * n, mostCheck: 5 * n, sortCheck: 3 * n}
+	}
 	for range questions {
 		q := Request{Predicate: randomPredicate(r, 3), Order: Order(r.IntN(2)), NoIndex: r.IntN(5) == 0}
 		if r.IntN(2) == 0 {

@@ -78,6 +78,7 @@ type Engine struct {
 	parallelism int
 	log         *slog.Logger
 	now         func() time.Time
+	sizes       pieceSizes
 
 	mu     sync.Mutex
 	warned *simplelru.LRU[string, struct{}] // sidecars that were complained about
@@ -86,7 +87,7 @@ type Engine struct {
 // NewEngine returns an engine that reads from store.
 func NewEngine(store storage.Store, opts EngineOptions) *Engine {
 	const rememberedWarnings = 1 << 16
-	e := &Engine{store: meteredStore{store}, parallelism: opts.Parallelism, log: opts.Logger, now: opts.Now}
+	e := &Engine{store: meteredStore{store}, parallelism: opts.Parallelism, log: opts.Logger, now: opts.Now, sizes: defaultPieceSizes}
 	if opts.CacheBytes <= 0 {
 		opts.CacheBytes = DefaultCacheBytes
 	}
