@@ -91,18 +91,16 @@ func (f *fetcher) buffer(n int) []byte {
 	return make([]byte, n)
 }
 
-// bytes returns the n bytes at off, if they were read ahead.
+// bytes returns the n bytes at off, if they were read ahead. Segments of several plans may overlap.
 func (f *fetcher) bytes(off, n int64) ([]byte, bool) {
-	i, found := slices.BinarySearchFunc(f.segments, off, func(s segment, off int64) int { return cmp.Compare(s.offset, off) })
-	if !found {
-		i--
+	i, _ := slices.BinarySearchFunc(f.segments, off+1, func(s segment, off int64) int { return cmp.Compare(s.offset, off) })
+	for i--; i >= 0; i-- {
+		if s := &f.segments[i]; s.holds(off, n) {
+			at := off - s.offset
+			return s.data[at : at+n : at+n], true
+		}
 	}
-	if i < 0 || !f.segments[i].holds(off, n) {
-		return nil, false
-	}
-	s := &f.segments[i]
-	at := off - s.offset
-	return s.data[at : at+n : at+n], true
+	return nil, false
 }
 
 // coalesce merges ranges that overlap or lie near each other.
