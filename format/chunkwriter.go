@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"math"
 
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/metadata"
@@ -14,7 +13,7 @@ import (
 // Limits of a data page, beside its size in bytes: values that take next to no bytes would otherwise make pages that take long to decode.
 const (
 	maxPageValues = 16 << 10
-	maxPageBody   = math.MaxInt32 - 1<<20 // a page of one enormous row must still fit the 32 bits of the page header
+	maxPageBody   = maxPageBytes - 1<<24 // a page of one enormous row must still be one that the reader accepts
 )
 
 // chunkWriter writes column chunks, one at a time, and holds the memory for that.
@@ -46,11 +45,12 @@ type chunkWriter struct {
 	packed   []byte
 	header   []byte
 
-	dict  *textDictionary
-	ids   []uint32 // what is left of dict.ids for the pages to come
-	epoch []uint32 // for each dictionary entry, the last page that held it
-	ints  []int64
-	bools []bool
+	dict    *textDictionary
+	numbers numberDictionary
+	ids     []uint32 // what is left of the dictionary's ids for the pages to come
+	epoch   []uint32 // for each dictionary entry, the last page that held it
+	ints    []int64
+	bools   []bool
 }
 
 func newChunkWriter(out *sink, pageBytes int) (*chunkWriter, error) {
@@ -104,6 +104,9 @@ func (w *chunkWriter) flushPage(end int) error {
 	if rows == 0 {
 		return nil
 	}
+	if len(w.body) > maxPageBody {
+		return fmt.Errorf("rows %d to %d hold %d bytes, more than a Parquet page can", w.firstRow, end, len(w.body))
+	}
 	h := pageHeader{kind: pageDataV2, values: int32(w.page.values), encoding: w.encoding, hasCRC: true,
 		nulls: int32(w.page.nulls), rows: int32(rows), defEncoding: encodingRLE, repEncoding: encodingRLE}
 	var parts [2][]byte
@@ -126,9 +129,6 @@ func (w *chunkWriter) flushPage(end int) error {
 		if packed := w.compress(w.body); len(packed) < len(w.body) {
 			parts[1], h.valuesCompressed = packed, true
 		}
-	}
-	if len(w.body) > maxPageBody {
-		return fmt.Errorf("rows %d to %d hold %d bytes, more than a Parquet page can", w.firstRow, end, len(w.body))
 	}
 	if err := w.emit(&h, parts[0], parts[1], rows); err != nil {
 		return err

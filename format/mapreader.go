@@ -10,7 +10,7 @@ type mapLevels struct {
 	rep, def []uint8
 	full     bool // every level is an entry with a value; def is not decoded
 	at       int  // the next level
-	started  int // rows of the row group that start before it
+	started  int  // rows of the row group that start before it
 }
 
 // reset decodes the levels of a page.

@@ -5,17 +5,17 @@ type Type uint8
 
 // The column types. The comment names the Go vector that holds the values of a Column of that type.
 const (
-	TypeInvalid   Type = iota
-	TypeString         // Texts, valid UTF-8
-	TypeBool           // Bools
-	TypeInt32          // Ints
-	TypeInt64          // Ints
-	TypeFloat32        // Floats
-	TypeFloat64        // Floats
-	TypeTimestamp      // Ints: microseconds since 1970-01-01T00:00:00Z (Iceberg timestamptz)
-	TypeDate           // Ints: days since 1970-01-01
-	TypeStringMap      // Entries: map<string, string>
-	TypeUnsupported    // a column of a foreign table that firn cannot read; it can be listed but not read
+	TypeInvalid     Type = iota
+	TypeString           // Texts, valid UTF-8
+	TypeBool             // Bools
+	TypeInt32            // Ints
+	TypeInt64            // Ints
+	TypeFloat32          // Floats
+	TypeFloat64          // Floats
+	TypeTimestamp        // Ints: microseconds since 1970-01-01T00:00:00Z (Iceberg timestamptz)
+	TypeDate             // Ints: days since 1970-01-01
+	TypeStringMap        // Entries: map<string, string>
+	TypeUnsupported      // a column of a foreign table that firn cannot read; it can be listed but not read
 )
 
 // Field is one top-level column.

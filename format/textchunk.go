@@ -4,7 +4,7 @@ package format
 // texts[rowOf[i]-rowOf[0] : rowOf[i+1]-rowOf[0]]. For a plain column it is nil.
 func (w *chunkWriter) writeTexts(texts [][]byte, rowOf []int32) error {
 	if w.dict.build(texts) {
-		if err := w.writeDictionary(); err != nil {
+		if err := w.writeTextDictionary(); err != nil {
 			return err
 		}
 		w.encoding = encodingRLEDictionary
@@ -125,7 +125,7 @@ func (w *chunkWriter) addPlain(texts [][]byte) {
 	}
 }
 
-// addIDs appends the dictionary's entry numbers for the texts that are not null, in as many bits as the greatest of them takes.
+// addIDs appends the dictionary's entry numbers for the texts that are not null, and adds the texts to the page's bounds.
 func (w *chunkWriter) addIDs(texts [][]byte) {
 	n := 0
 	for _, t := range texts {
@@ -135,28 +135,41 @@ func (w *chunkWriter) addIDs(texts [][]byte) {
 	}
 	ids := w.ids[:n]
 	w.ids = w.ids[n:]
+	if w.leaf.part == partValue {
+		page := uint32(w.firstRow + 1)
+		for _, id := range ids {
+			if w.epoch[id] != page {
+				w.epoch[id] = page
+				w.page.addText(w.dict.entries[id])
+			}
+		}
+	}
+	w.appendIDs(ids)
+}
+
+// appendIDs appends entry numbers, in as many bits as the greatest of them takes.
+func (w *chunkWriter) appendIDs(ids []uint32) {
 	greatest := uint32(1) // no page takes less than one bit a value: not every reader knows zero
-	page := uint32(w.firstRow + 1)
-	bounds := w.leaf.part == partValue
 	for _, id := range ids {
 		greatest = max(greatest, id)
-		if bounds && w.epoch[id] != page {
-			w.epoch[id] = page
-			w.page.addText(w.dict.entries[id])
-		}
 	}
 	width := bitWidth(greatest)
 	w.body = append(w.body, byte(width))
 	w.body = appendHybrid(w.body, ids, width)
 }
 
-// writeDictionary writes the dictionary page.
-func (w *chunkWriter) writeDictionary() error {
+// writeTextDictionary writes the dictionary page of w.dict.
+func (w *chunkWriter) writeTextDictionary() error {
 	w.body = w.body[:0]
 	for _, e := range w.dict.entries {
 		w.body = appendPlainText(w.body, e)
 	}
-	h := pageHeader{kind: pageDictionary, values: int32(len(w.dict.entries)), encoding: encodingPlain, uncompressed: int32(len(w.body)), hasCRC: true}
+	return w.writeDictionary(len(w.dict.entries))
+}
+
+// writeDictionary writes the dictionary page, whose entries are in w.body.
+func (w *chunkWriter) writeDictionary(entries int) error {
+	h := pageHeader{kind: pageDictionary, values: int32(entries), encoding: encodingPlain, uncompressed: int32(len(w.body)), hasCRC: true}
 	packed := w.compress(w.body)
 	w.body = w.body[:0]
 	return w.emit(&h, packed, nil, 0)
