@@ -19,9 +19,9 @@ const inlineRow = 1
 const (
 	// dictionaryPartBytes is about the size at which a part ends.
 	dictionaryPartBytes = 64 << 10
-	// vellum keeps a table of states to share; its default of 20,000 leaves the processor's cache, takes three times as long, and makes dictionaries of logs
-	// 3 to 10 % smaller.
-	registryRows, registryWays = 1000, 1
+	// vellum looks for states to share in a table. Its default of 20,000 places leaves the processor's cache: it takes more than twice as
+	// long and makes dictionaries of logs 2 to 10 % smaller.
+	registryRows, registryWays = 250, 1
 	// vellum writes through a buffer, so the size of a part is seen late; it is looked at every few tokens.
 	tokensBetweenLooks = 32
 )

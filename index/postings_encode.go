@@ -2,7 +2,6 @@ package index
 
 import (
 	"encoding/binary"
-	"math/bits"
 
 	"github.com/RoaringBitmap/roaring/v2"
 )
@@ -37,28 +36,36 @@ func (p *postingEncoder) encode(dst []byte, runs []rowRun, count uint32) ([]byte
 	if count > p.denseRows {
 		return binary.AppendUvarint(dst, uint64(count)<<classBits|uint64(classDense)), classDense, nil
 	}
-	if count > p.rareRows {
-		if roaringBytes(runs) <= listBytes(runs) {
-			dst, err := p.encodeRoaring(dst, runs, count)
-			return dst, classRoaring, err
-		}
+	list := encodeList(dst, runs, count)
+	// Where runs are short a list takes less than a bitmap unless many of the rows are in it: look only then.
+	size := len(list) - len(dst)
+	if count <= p.rareRows || size < int(p.rows/16) || roaringBytes(runs) > size {
+		return list, classList, nil
 	}
+	dst, err := p.encodeRoaring(dst, runs, count)
+	return dst, classRoaring, err
+}
+
+// encodeList appends an entry of class list.
+func encodeList(dst []byte, runs []rowRun, count uint32) []byte {
 	dst = binary.AppendUvarint(dst, uint64(count)<<classBits|uint64(classList))
 	end := ^uint32(0) // so that the first gap is not lessened
 	for _, r := range runs {
 		gap := uint64(r.start-end-1) << 1
-		switch {
-		case r.rows > 1:
-			dst = binary.AppendUvarint(dst, gap|1)
-			dst = binary.AppendUvarint(dst, uint64(r.rows-2))
-		case gap < 0x80:
-			dst = append(dst, byte(gap))
-		default:
-			dst = binary.AppendUvarint(dst, gap)
-		}
 		end = r.start + r.rows
+		if r.rows == 1 && gap < 0x80 {
+			dst = append(dst, byte(gap))
+			continue
+		}
+		if r.rows > 1 {
+			gap |= 1
+		}
+		dst = binary.AppendUvarint(dst, gap)
+		if r.rows > 1 {
+			dst = binary.AppendUvarint(dst, uint64(r.rows-2))
+		}
 	}
-	return dst, classList, nil
+	return dst
 }
 
 // encodeRoaring appends an entry of class roaring.
@@ -93,19 +100,6 @@ func setBits(words []uint64, start, end uint32) {
 	}
 }
 
-// listBytes is the size of a list of runs.
-func listBytes(runs []rowRun) int {
-	size, end := 0, ^uint32(0)
-	for _, r := range runs {
-		size += uvarintBytes(uint64(r.start-end-1) << 1)
-		if r.rows > 1 {
-			size += uvarintBytes(uint64(r.rows - 2))
-		}
-		end = r.start + r.rows
-	}
-	return size
-}
-
 // roaringBytes is about the size of a roaring bitmap of these rows: for each block of 65,536 rows the smallest of array, bitmap and runs.
 func roaringBytes(runs []rowRun) int {
 	const blockRows = 1 << 16
@@ -132,9 +126,4 @@ func roaringBytes(runs []rowRun) int {
 	}
 	flush()
 	return size
-}
-
-// uvarintBytes is the number of bytes that a number takes as a uvarint.
-func uvarintBytes(v uint64) int {
-	return (bits.Len64(v|1) + 6) / 7
 }

@@ -18,8 +18,9 @@ type tokenTable struct {
 	rows     bool   // collect postings, not only tokens
 
 	seed    uint64
-	slots   []uint64 // hash<<32 | entry number + 1; 0 is free. The table has a power of two of them, at most half of them used
-	shift   uint     // 32 - log2(len(slots)): the highest bits of the hash are the slot
+	slots   []uint32 // entry number + 1 in the low bits, bits of the hash above them; 0 is free. There is a power of two of them, at most half of them used
+	refMask uint32   // len(slots) - 1: the bits of a slot that are an entry's number
+	shift   uint     // 64 - log2(len(slots)): the highest bits of the hash are the slot
 	entries []tokenEntry
 	keys    []byte // the key bytes of all entries
 	chains  chainPool
@@ -68,7 +69,7 @@ func (t *tokenTable) clear() {
 
 // memoryBytes is what the table holds.
 func (t *tokenTable) memoryBytes() int64 {
-	return int64(cap(t.slots))*8 + int64(cap(t.entries))*32 + int64(cap(t.keys)) + t.chains.memoryBytes()
+	return int64(cap(t.slots))*4 + int64(cap(t.entries))*32 + int64(cap(t.keys)) + t.chains.memoryBytes()
 }
 
 // key returns the bytes of an entry's token.
@@ -82,7 +83,13 @@ const (
 	hashB = 0xe7037ed1a0b428db
 )
 
-// hashLong hashes a token of more than eight bytes, which has analyzer.Padding bytes behind it.
+// hashShort hashes a token of at most eight bytes.
+func hashShort(seed, prefix uint64, length uint32) uint64 {
+	hi, lo := bits.Mul64(prefix^seed, hashA+uint64(length)<<1)
+	return hi ^ lo
+}
+
+// hashLong hashes a token of more than eight bytes.
 func hashLong(seed uint64, token []byte) uint64 {
 	h := seed ^ uint64(len(token))*hashA
 	last := binary.LittleEndian.Uint64(token[len(token)-8:])
@@ -110,21 +117,15 @@ func (t *tokenTable) observe(row uint32, folded []byte, bounds []uint32) {
 		var hash uint64
 		if length <= 8 {
 			prefix &= 1<<(8*length) - 1
-			hi, lo := bits.Mul64(prefix^t.seed, hashA+uint64(length)<<1)
-			hash = hi ^ lo
+			hash = hashShort(t.seed, prefix, length)
 		} else {
 			hash = hashLong(t.seed, token[:length])
 		}
-		tag := hash >> 32
-		slot := tag >> t.shift
+		slot, tag := hash>>(t.shift&63), uint32(hash)
 		for {
 			s := t.slots[slot]
-			if s == 0 {
-				t.insert(slot, tag, prefix, token[:length], row)
-				break
-			}
-			if s>>32 == tag {
-				e := &t.entries[uint32(s)-1]
+			if (s^tag)&^t.refMask == 0 && s&t.refMask != 0 {
+				e := &t.entries[s&t.refMask-1]
 				if e.prefix == prefix && uint32(e.length) == length &&
 					(length <= 8 || bytes.Equal(t.keys[e.key+8:e.key+length], token[8:length])) {
 					if e.last != row {
@@ -133,10 +134,11 @@ func (t *tokenTable) observe(row uint32, folded []byte, bounds []uint32) {
 					break
 				}
 			}
-			slot++
-			if slot == uint64(len(t.slots)) {
-				slot = 0
+			if s == 0 {
+				t.insert(slot, tag, prefix, token[:length], row)
+				break
 			}
+			slot = (slot + 1) & uint64(t.refMask)
 		}
 	}
 }
@@ -155,7 +157,7 @@ func (t *tokenTable) add(e *tokenEntry, row uint32) {
 }
 
 // insert adds a new token to a free slot.
-func (t *tokenTable) insert(slot, tag, prefix uint64, token []byte, row uint32) {
+func (t *tokenTable) insert(slot uint64, tag uint32, prefix uint64, token []byte, row uint32) {
 	if len(t.keys) > largestKeys || len(t.entries) >= largestEntries || t.full {
 		t.full = true
 		return
@@ -169,26 +171,28 @@ func (t *tokenTable) insert(slot, tag, prefix uint64, token []byte, row uint32) 
 	}
 	t.keys = append(t.keys, token...)
 	t.entries = append(t.entries, e)
-	t.slots[slot] = tag<<32 | uint64(len(t.entries))
+	t.slots[slot] = tag&^t.refMask | uint32(len(t.entries))
 	if len(t.entries)*2 > len(t.slots) {
 		t.resize(2 * len(t.slots))
 	}
 }
 
-// resize moves the entries to a table of size slots. They keep their order, since the highest bits of the hash are the slot.
+// resize makes a table of size slots for the entries.
 func (t *tokenTable) resize(size int) {
-	old := t.slots
-	t.slots = make([]uint64, size)
-	t.shift = uint(32 - bits.TrailingZeros(uint(size)))
-	for _, s := range old {
-		if s == 0 {
-			continue
+	t.slots = make([]uint32, size)
+	t.refMask = uint32(size - 1)
+	t.shift = uint(64 - bits.TrailingZeros(uint(size)))
+	for i := range t.entries {
+		e := &t.entries[i]
+		hash := hashShort(t.seed, e.prefix, uint32(e.length))
+		if e.length > 8 {
+			hash = hashLong(t.seed, t.key(e))
 		}
-		slot := s >> 32 >> t.shift
+		slot := hash >> t.shift
 		for t.slots[slot] != 0 {
-			slot = (slot + 1) & uint64(size-1)
+			slot = (slot + 1) & uint64(t.refMask)
 		}
-		t.slots[slot] = s
+		t.slots[slot] = uint32(hash)&^t.refMask | uint32(i+1)
 	}
 }
 

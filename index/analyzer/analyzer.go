@@ -9,8 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 )
 
@@ -162,9 +160,9 @@ func Split(text string) []string {
 	}
 }
 
-// stopTable finds stop words by length and bytes, without a hash: most tokens are refused by their length or first byte.
+// stopTable finds stop words by their length; few share one.
 type stopTable struct {
-	byLength [][]string // sorted
+	byLength [][]string
 }
 
 // stopTables are the tables of all lists of stop words, by name.
@@ -184,9 +182,6 @@ func newStopTable(words []string) stopTable {
 		}
 		t.byLength[len(w)] = append(t.byLength[len(w)], w)
 	}
-	for _, list := range t.byLength {
-		slices.Sort(list)
-	}
 	return t
 }
 
@@ -194,8 +189,10 @@ func (t stopTable) has(token []byte) bool {
 	if len(token) >= len(t.byLength) {
 		return false
 	}
-	_, found := slices.BinarySearchFunc(t.byLength[len(token)], token, func(word string, token []byte) int {
-		return strings.Compare(word, string(token))
-	})
-	return found
+	for _, word := range t.byLength[len(token)] {
+		if word == string(token) {
+			return true
+		}
+	}
+	return false
 }

@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"slices"
 	"unicode/utf8"
 )
@@ -111,29 +112,6 @@ const (
 
 // scanASCII works on text up to its end or to the first byte above 0x7F, and returns how many bytes it took.
 func (s *Scanner) scanASCII(text []byte) int {
-	done := s.scanWords(text)
-	if done == len(text) || text[done] >= utf8.RuneSelf {
-		return done
-	}
-	// What is left of the last word goes byte by byte.
-	for limit := min(len(text), done+8); done < limit && text[done] < utf8.RuneSelf; done++ {
-		c := text[done]
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		if letter {
-			c |= 0x20
-		}
-		if open := letter || '0' <= c && c <= '9' || c == '_'; open != s.open {
-			s.edges = append(s.edges, uint32(s.used))
-			s.open = open
-		}
-		s.folded[s.used] = c
-		s.used++
-	}
-	return done
-}
-
-// scanWords works on as many whole words of eight ASCII bytes as text begins with, and returns how many bytes that are.
-func (s *Scanner) scanWords(text []byte) int {
 	rest, folded, edges := text, s.folded[s.used:], s.edges[len(s.edges):cap(s.edges)]
 	position, open := uint32(s.used), uint64(0)
 	if s.open {
@@ -144,17 +122,8 @@ func (s *Scanner) scanWords(text []byte) int {
 		if word&highs != 0 {
 			break
 		}
-		// A byte belongs to a class if adding 0x80 minus the class's first byte sets its high bit, and adding 0x80 minus the byte
-		// after its last one does not.
-		lower := word | 0x20*ones
-		letter := (lower + (0x80-'a')*ones) &^ (lower + (0x80-'z'-1)*ones)
-		digit := (word + (0x80-'0')*ones) &^ (word + (0x80-'9'-1)*ones)
-		underscore := ^((word ^ '_'*ones) + 0x7F*ones)
-		upper := letter &^ (word << 2) & highs
-		binary.LittleEndian.PutUint64(folded, word|upper>>2)
-
-		// One bit a byte, then one bit an edge: where a bit differs from the one before.
-		member := ((letter | digit | underscore) & highs >> 7 * 0x0102040810204080) >> 56
+		word, member := classify(word)
+		binary.LittleEndian.PutUint64(folded, word)
 		p := &edgePositions[uint8(member^(member<<1|open))]
 		open = member >> 7
 		at := p.at
@@ -174,7 +143,55 @@ func (s *Scanner) scanWords(text []byte) int {
 	}
 	s.used, s.open = int(position), open == 1
 	s.edges = s.edges[:cap(s.edges)-len(edges)]
-	return len(text) - len(rest)
+	done := len(text) - len(rest)
+	return done + s.scanPartial(text, done)
+}
+
+// scanPartial works on the ASCII bytes at an offset of text that make no whole word, because the text ends or a byte above 0x7F follows.
+func (s *Scanner) scanPartial(text []byte, offset int) int {
+	size := min(len(text)-offset, 8)
+	var word uint64
+	switch {
+	case size == 0:
+		return 0
+	case len(text) >= 8: // load the last whole word and drop what is before the offset
+		word = binary.LittleEndian.Uint64(text[offset+size-8:]) >> (64 - 8*size)
+	default:
+		for i := range size {
+			word |= uint64(text[offset+i]) << (8 * i)
+		}
+	}
+	if high := word & highs; high != 0 {
+		if size = bits.TrailingZeros64(high) / 8; size == 0 {
+			return 0
+		}
+		word &= 1<<(8*size) - 1
+	}
+	word, member := classify(word)
+	binary.LittleEndian.PutUint64(s.folded[s.used:], word)
+	open := uint64(0)
+	if s.open {
+		open = 1
+	}
+	p := &edgePositions[(member^(member<<1|open))&(1<<size-1)]
+	for i := range p.count {
+		s.edges = append(s.edges, uint32(s.used)+uint32(p.at>>(8*i)&0xFF))
+	}
+	s.open = member>>(size-1)&1 == 1
+	s.used += size
+	return size
+}
+
+// classify folds eight ASCII bytes and returns a bit for each one that belongs to a token.
+func classify(word uint64) (folded, member uint64) {
+	// A byte belongs to a class if adding 0x80 minus the class's first byte sets its high bit, and adding 0x80 minus the byte after
+	// its last one does not.
+	lower := word | 0x20*ones
+	letter := (lower + (0x80-'a')*ones) &^ (lower + (0x80-'z'-1)*ones)
+	digit := (word + (0x80-'0')*ones) &^ (word + (0x80-'9'-1)*ones)
+	underscore := ^((word ^ '_'*ones) + 0x7F*ones)
+	folded = word | letter&^(word<<2)&highs>>2
+	return folded, ((letter | digit | underscore) & highs >> 7 * 0x0102040810204080) >> 56
 }
 
 // scanRunes works on the bytes above 0x7F at the front of text, rune by rune, and returns how many it took. It begins no rune at
