@@ -101,9 +101,7 @@ func directory(location string) (string, error) {
 			return "", fmt.Errorf("%w: a lake at %q: only directories and file:// URIs are supported so far", ErrInvalid, location)
 		}
 		path = strings.TrimPrefix(rest, "//localhost")
-		if strings.HasPrefix(path, "//") {
-			path = path[2:]
-		}
+		path = strings.TrimPrefix(path, "//")
 		if !filepath.IsAbs(path) {
 			return "", fmt.Errorf("%w: a lake at %q: a file URI needs an absolute path, such as file:///var/lake", ErrInvalid, location)
 		}

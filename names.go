@@ -10,7 +10,8 @@ import (
 	"github.com/firnlog/firn/query"
 )
 
-// Tables: see package catalog.
+// The types of tables; package catalog tells more.
+
 type (
 	// Table is an immutable view of a table at one snapshot.
 	Table = catalog.Table
@@ -20,10 +21,12 @@ type (
 	Column = catalog.Column
 	// DataFile is a data file of a snapshot.
 	DataFile = catalog.DataFile
-	// AddColumn, RenameColumn and WidenColumn are the changes that Table.UpdateSchema takes.
-	AddColumn    = catalog.AddColumn
+	// AddColumn is a change for Table.UpdateSchema: one more column at the end.
+	AddColumn = catalog.AddColumn
+	// RenameColumn is a change for Table.UpdateSchema: another name for a column.
 	RenameColumn = catalog.RenameColumn
-	WidenColumn  = catalog.WidenColumn
+	// WidenColumn is a change for Table.UpdateSchema: int to long, float to double.
+	WidenColumn = catalog.WidenColumn
 )
 
 // Names of column types, and of the day partition.
@@ -61,7 +64,8 @@ var (
 // DefaultColumns returns the columns that every table begins with.
 func DefaultColumns() []Column { return catalog.DefaultColumns() }
 
-// Writing: see package ingest.
+// The types of writing; package ingest tells more.
+
 type (
 	// Writer appends rows to a table.
 	Writer = ingest.Writer
@@ -103,7 +107,8 @@ func NewSlogHandler(ctx context.Context, w *Writer, opts SlogOptions) *SlogHandl
 	return ingest.NewSlogHandler(ctx, w, opts)
 }
 
-// Searching: see package query.
+// The types of searches; package query tells more.
+
 type (
 	// Predicate is a condition on one row.
 	Predicate = query.Predicate
@@ -120,20 +125,32 @@ type (
 	// Explanation tells how a search was pruned.
 	Explanation = query.Explanation
 
-	// The predicates.
-	All      = query.All
+	// All is true for every row.
+	All = query.All
+	// HasToken is true if the column's text has this token.
 	HasToken = query.HasToken
-	Phrase   = query.Phrase
-	Equal    = query.Equal
-	In       = query.In
-	Compare  = query.Compare
-	Between  = query.Between
-	IsNull   = query.IsNull
-	Prefix   = query.Prefix
+	// Phrase is true if the column's text has these tokens next to each other.
+	Phrase = query.Phrase
+	// Equal is true if the column holds exactly this value.
+	Equal = query.Equal
+	// In is true if the column holds one of these values.
+	In = query.In
+	// Compare is true if the column's value is less, greater, … than a value.
+	Compare = query.Compare
+	// Between is true if the column's value lies between two values or is one of them.
+	Between = query.Between
+	// IsNull is true if the column has no value.
+	IsNull = query.IsNull
+	// Prefix is true if the column's text starts with these bytes.
+	Prefix = query.Prefix
+	// Contains is true if the column's text contains these bytes.
 	Contains = query.Contains
-	And      = query.And
-	Or       = query.Or
-	Not      = query.Not
+	// And is true if all of its predicates are.
+	And = query.And
+	// Or is true if one of its predicates is.
+	Or = query.Or
+	// Not is true if its predicate is false.
+	Not = query.Not
 )
 
 // The orders of a search.
@@ -151,7 +168,8 @@ func Col(name string) query.Column { return query.Col(name) }
 // Attr names a key of attrs.
 func Attr(key string) query.Column { return query.Attr(key) }
 
-// Maintenance: see package maintain.
+// The types of maintenance; package maintain tells more.
+
 type (
 	// VerifyOptions refine Verify.
 	VerifyOptions = maintain.VerifyOptions

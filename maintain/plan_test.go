@@ -3,8 +3,10 @@ package maintain
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"hash/crc32"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -172,4 +174,33 @@ func TestApplyWithFailingStorage(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, good, f.get(name))
 	}
+}
+
+// A sidecar of a later version is left alone unless everything is to be built anew.
+func TestPlanIndexLeavesLaterVersions(t *testing.T) {
+	f := newFixture(t, catalog.TableSpec{})
+	f.load(days(1, 50)...)
+	good := f.get(f.sidecarName(0))
+	f.change(f.sidecarName(0), laterVersion)
+	r := f.verify()
+	require.Equal(t, map[Kind]int64{SidecarVersion: 1}, r.MismatchesByKind)
+	p := f.plan(IndexOptions{})
+	require.Empty(t, p.Items)
+	require.Equal(t, 1, p.UnknownVersion)
+	_, err := f.plan(IndexOptions{Rebuild: true}).Apply(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, good, f.get(f.sidecarName(0)))
+}
+
+// laterVersion raises the version in the header of every blob (index/FORMAT.md) and sets the header's checksum right again.
+func laterVersion(b []byte) []byte {
+	for at := 0; at+32 <= len(b); at++ {
+		header := b[at : at+32]
+		sum := crc32.Checksum(header[:28], crc32.MakeTable(crc32.Castagnoli))
+		if string(header[:4]) == "FIRN" && binary.LittleEndian.Uint32(header[28:]) == sum {
+			header[4]++
+			binary.LittleEndian.PutUint32(header[28:], crc32.Checksum(header[:28], crc32.MakeTable(crc32.Castagnoli)))
+		}
+	}
+	return b
 }

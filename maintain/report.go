@@ -26,12 +26,13 @@ const (
 	RequiredNull   Kind = "required_null"    // a required column holds a null
 	ValueBloom     Kind = "value_bloom"      // Parquet's bloom filter denies a value that is there
 
-	SidecarMissing  Kind = "sidecar_missing"  // columns are to be indexed, and the file has no sidecar
-	SidecarDamaged  Kind = "sidecar_damaged"  // the sidecar's bytes are damaged
-	SidecarVersion  Kind = "sidecar_version"  // the sidecar was written by a version that this firn does not know
-	SidecarForeign  Kind = "sidecar_foreign"  // the sidecar belongs to another data file
-	SidecarContent  Kind = "sidecar_content"  // the sidecar is whole, but differs from what the data gives
-	SidecarOutdated Kind = "sidecar_outdated" // the sidecar lacks an index that the table's properties ask for
+	SidecarMissing  Kind = "sidecar_missing"    // columns are to be indexed, and the file has no sidecar
+	SidecarDamaged  Kind = "sidecar_damaged"    // the sidecar's bytes are damaged
+	SidecarVersion  Kind = "sidecar_version"    // the sidecar was written by a version that this firn does not know
+	SidecarForeign  Kind = "sidecar_foreign"    // the sidecar belongs to another data file
+	SidecarUnread   Kind = "sidecar_unreadable" // the storage failed to read the sidecar
+	SidecarContent  Kind = "sidecar_content"    // the sidecar is whole, but differs from what the data gives
+	SidecarOutdated Kind = "sidecar_outdated"   // the sidecar lacks an index that the table's properties ask for
 )
 
 // NoteKind names something worth knowing that is not wrong.
@@ -157,6 +158,8 @@ func fixFor(kind Kind) string {
 		return "firn maintain index TABLE builds it again from the data; until then searches read the file without it"
 	case SidecarContent:
 		return "firn maintain index --rebuild TABLE builds it again from the data; until then, search with --no-index"
+	case SidecarUnread:
+		return "find out why the storage fails to read it; until then searches read the file without it"
 	case SidecarVersion:
 		return "use the firn that wrote it, or firn maintain index --rebuild TABLE; until then searches read the file without it"
 	case FileMissing, FileUnreadable:

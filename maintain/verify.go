@@ -27,8 +27,8 @@ type VerifyOptions struct {
 
 // Verify reads every data file of the table's snapshot once and checks all that is claimed about it: the manifest (size, rows, bounds, null
 // counts, partition, sort order), the file's own statistics of row groups and pages, Parquet's bloom filters, and the sidecar
-// index, which is built again from the data and compared byte by byte. It changes nothing. Mismatches are in the Report;
-// the error is for what kept Verify from finding out (a cancelled context, a failing storage). Memory is bounded by one index being built for each file in work.
+// index, which is built again from the data and compared byte by byte. It changes nothing. Mismatches are in the Report, files that cannot
+// be read among them; the error is for what kept Verify from going on (a cancelled context, manifests or listings that cannot be read). Memory is bounded by one index being built for each file in work.
 func Verify(ctx context.Context, store storage.Store, t *catalog.Table, opts VerifyOptions) (*Report, error) {
 	if opts.Parallelism <= 0 {
 		opts.Parallelism = min(runtime.GOMAXPROCS(0), 4)

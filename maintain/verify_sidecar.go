@@ -37,7 +37,7 @@ func (s *sidecarCheck) open(ctx context.Context, c *fileCheck) error {
 		return nil
 	}
 	if err != nil {
-		return err
+		return s.unread(ctx, c, err)
 	}
 	opts := sidecar.Options()
 	if column := lacking(opts, c.wanted); column != "" {
@@ -72,6 +72,15 @@ func judgeOpen(err error, wanted bool) (kind Kind, detail string, absent bool) {
 	return "", "", false
 }
 
+// unread records that the storage failed to read the sidecar; the data file is checked all the same.
+func (s *sidecarCheck) unread(ctx context.Context, c *fileCheck, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	s.problem(c, SidecarUnread, err.Error())
+	return nil
+}
+
 func (s *sidecarCheck) problem(c *fileCheck, kind Kind, detail string) {
 	c.rec.problem(Problem{Kind: kind, File: s.uri, Detail: detail})
 }
@@ -101,7 +110,7 @@ func (s *sidecarCheck) finish(ctx context.Context, c *fileCheck) error {
 	s.builder = nil
 	stored := &digest{Hash: sha256.New()}
 	if err := readAll(ctx, c.store, s.name, stored); err != nil {
-		return err
+		return s.unread(ctx, c, err)
 	}
 	c.rec.count(func(r *Report) { r.Sidecars++; r.IndexBytes += stored.size })
 	if stored.size == built.size && string(stored.Sum(nil)) == string(built.Sum(nil)) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/index"
@@ -17,9 +18,7 @@ import (
 // openObject returns a store and name for a path or file URI on this machine. The caller closes the store.
 func openObject(path string) (*local.Store, string, error) {
 	path = strings.TrimPrefix(strings.TrimPrefix(path, "file://localhost"), "file:")
-	if strings.HasPrefix(path, "//") {
-		path = path[2:]
-	}
+	path = strings.TrimPrefix(path, "//")
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, "", err
@@ -217,10 +216,12 @@ func boundText(v any) string {
 	if v == nil {
 		return "-"
 	}
-	text := fmt.Sprint(v)
-	if s, ok := v.(string); ok {
-		text = strings.Trim(fmt.Sprintf("%q", s), `"`)
-	}
+	text := strings.Map(func(r rune) rune { // bounds may be any bytes
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '·'
+	}, fmt.Sprint(v))
 	const most = 32
 	if runes := []rune(text); len(runes) > most {
 		text = string(runes[:most]) + "…"
