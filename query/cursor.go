@@ -117,7 +117,7 @@ func (c *chunk) ascending() bool { return slices.IsSorted(c.times) }
 
 // pieceRows says how many candidates the next piece should have: as many as are likely to be needed, and few at first.
 func (c *cursor) pieceRows() int64 {
-	r, size := c.reading, c.reading.scan.planner.engine.sizes
+	r, size := c.reading, c.sizes()
 	need := r.limit - r.matched.Load()
 	if c.file.bounds.decided() {
 		return min(max(need, size.least), size.most)
@@ -131,6 +131,19 @@ func (c *cursor) pieceRows() int64 {
 	yield := r.yield()
 	most := min(float64(size.most)/yield, float64(size.mostCheck))
 	return int64(min(max(1.25*float64(need)/yield, float64(size.first)), most))
+}
+
+// sizes returns the sizes of pieces, with fewer rows if the rows of the file are large.
+func (c *cursor) sizes() pieceSizes {
+	const (
+		chunkBytes  = 4 << 20
+		compression = 12 // roughly
+	)
+	size := c.reading.scan.planner.engine.sizes
+	rowBytes := compression*c.file.data.Size/int64(c.file.rows) + 1
+	size.most = max(1, min(size.most, chunkBytes/rowBytes))
+	size.least, size.first = min(size.least, size.most), min(size.first, size.most)
+	return size
 }
 
 // cut takes about n candidates off the end that comes first in the order of the reading.

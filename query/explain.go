@@ -159,6 +159,8 @@ func (n note) text() string {
 		return "index not used: the table keeps none for the column"
 	case noteNoEvidence:
 		return "index not used: the condition implies no whole token"
+	case noteTooMany:
+		return "index not used: so many values are faster to check than to look up"
 	case noteProblem:
 		return "index not used: sidecar " + strings.ReplaceAll(n.token, "_", " ")
 	case noteBloomAbsent:
@@ -241,7 +243,7 @@ func (e *Explanation) explainConditions(b *strings.Builder) {
 			fmt.Fprintf(b, "    %-14s %s\n", plural(int64(o.Files), "file"), o.What)
 		}
 		if len(c.Outcomes) == 0 {
-			b.WriteString("    checked row by row\n")
+			b.WriteString("    nothing narrowed it down before reading\n")
 		}
 	}
 	for i, problem := range e.Problems {

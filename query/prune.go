@@ -77,6 +77,7 @@ const (
 	noteMapKey                // keys of maps have no index
 	noteNoColumn              // the column has no token index
 	noteNoEvidence            // the leaf implies no whole token
+	noteTooMany               // the leaf has too many values
 	noteProblem               // the sidecar is unusable
 	noteBloomAbsent           // the bloom filter lacks a token
 	noteBitmapExact           // the posting list is the answer

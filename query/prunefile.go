@@ -8,10 +8,10 @@ import (
 	"github.com/firnlog/firn/index"
 )
 
-// Limits of what pruning inside a file tries.
+// Limits of what pruning tries.
 const (
-	maxBloomValues = 256 // of In, to be looked up in Parquet's bloom filters
-	fewRows        = 64  // candidates that are read faster than the bounds of their pages
+	maxLookups = 256 // values of In, to be looked up in indexes and bloom filters
+	fewRows    = 64  // candidates that are read faster than the bounds of their pages
 )
 
 // finish runs the stages that need the data file's own footer, page index and bloom filters, and works out the residual. It does so once. Without
@@ -96,7 +96,11 @@ func (p *planner) askValueBlooms(ctx context.Context, f *filePlan, active []*lea
 			continue
 		}
 		values := l.bloomValues()
-		if len(values) == 0 || len(values) > maxBloomValues {
+		if len(values) == 0 {
+			continue
+		}
+		if len(values) > maxLookups {
+			f.note(l.id, noteTooMany, "")
 			continue
 		}
 		if err := p.openOnce(ctx, f); err != nil {

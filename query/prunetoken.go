@@ -50,9 +50,13 @@ func (p *planner) tokenLeaves(f *filePlan) (asking []*leaf) {
 		case l.inMap:
 			f.note(l.id, noteMapKey, "")
 		case !p.indexed[l.field.ID]:
-			f.note(l.id, noteNoColumn, "")
+			if l.kind != leafIn || !p.blooms[l.field.ID] {
+				f.note(l.id, noteNoColumn, "")
+			}
 		case l.evidence == nil:
 			f.note(l.id, noteNoEvidence, "")
+		case len(l.evidence) > maxLookups:
+			f.note(l.id, noteTooMany, "")
 		default:
 			asking = append(asking, l)
 		}
