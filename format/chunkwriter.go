@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/metadata"
@@ -53,12 +54,28 @@ type chunkWriter struct {
 	bools   []bool
 }
 
+// chunkWriters holds chunk writers that no file needs at the moment: each has megabytes of compressor tables, which would cost more
+// than the writing of a small file.
+var chunkWriters sync.Pool
+
 func newChunkWriter(out *sink, pageBytes int) (*chunkWriter, error) {
+	if w, ok := chunkWriters.Get().(*chunkWriter); ok {
+		w.out, w.pageBytes = out, pageBytes
+		clear(w.pageSizes)
+		return w, nil
+	}
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithZeroFrames(true))
 	if err != nil {
 		return nil, err
 	}
 	return &chunkWriter{out: out, zstd: enc, pageBytes: pageBytes, pageSizes: map[int]int{}, dict: newTextDictionary()}, nil
+}
+
+// release makes the writer available for another file. It must not be used afterwards.
+func (w *chunkWriter) release() {
+	w.out, w.meta, w.columns, w.offsets = nil, nil, nil, nil
+	w.stats, w.page = columnStats{}, columnStats{}
+	chunkWriters.Put(w)
 }
 
 // begin starts the chunk of a leaf.

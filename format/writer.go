@@ -265,6 +265,8 @@ func (w *Writer) Close() (*Footer, error) {
 		return nil, w.err
 	}
 	w.err = errClosed
+	w.chunk.release()
+	w.chunk = nil
 	return &Footer{Rows: w.rows, Size: w.out.pos, Metadata: md, TextBounds: w.textBounds()}, nil
 }
 
