@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -22,7 +23,9 @@ func BenchmarkLoad(b *testing.B) {
 	if corpus == "" {
 		b.Skip("FIRN_CORPUS names no file")
 	}
-	debug.SetMemoryLimit(700 << 20)
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(850 << 20)
+	}
 	ctx := context.Background()
 	for _, setting := range []string{"none", "bitmap,bloom"} {
 		b.Run("index="+setting, func(b *testing.B) {
@@ -64,7 +67,8 @@ func loadOnce(ctx context.Context, tb testing.TB, corpus string, properties map[
 	defer cat.Close()
 	table, err := cat.Create(ctx, catalog.TableSpec{Name: "t", Properties: properties})
 	require.NoError(tb, err)
-	w, err := ingest.NewWriter(ctx, table, store, ingest.Options{})
+	buffer, _ := strconv.ParseInt(os.Getenv("FIRN_BUFFER_BYTES"), 10, 64)
+	w, err := ingest.NewWriter(ctx, table, store, ingest.Options{BufferBytes: buffer})
 	require.NoError(tb, err)
 	in, err := ingest.OpenInput(corpus)
 	require.NoError(tb, err)

@@ -43,6 +43,7 @@ type buffer struct {
 	partitions []partition
 	numbers    map[partition]uint32
 	last       uint32 // number of the partition of the last row
+	entries    int    // of attrs, in all rows
 	keys       *keyTable
 	names      [][]byte // of attrs by number; set when the buffer is handed over for writing
 	mark       Position // of the last row
@@ -73,7 +74,7 @@ func (b *buffer) reset() {
 	clear(b.numbers)
 	clear(b.partitions)
 	b.partitions = b.partitions[:0]
-	b.last = 0
+	b.last, b.entries = 0, 0
 	b.keys, b.names = nil, nil
 	b.mark = Position{}
 }
@@ -116,6 +117,7 @@ func (b *buffer) add(m *mapper) {
 	}
 	if b.plan.attrs >= 0 {
 		n += putAttrs(dst[n:], m.attrs)
+		b.entries += len(m.attrs)
 	}
 	b.arena.commit(n)
 	day, nanos := m.time.day()

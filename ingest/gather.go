@@ -31,7 +31,7 @@ func newGatherer(p *plan) *gatherer {
 // next fills the batch with the next row group of the rows, which are all of the partition and in order, and returns how many it took.
 func (g *gatherer) next(b *buffer, part partition, rows []ref) (*format.Batch, int) {
 	rows = rows[:min(len(rows), format.DefaultRowGroupRows)]
-	g.empty(len(rows))
+	g.empty(len(rows), b.entries*len(rows)/len(b.refs)*5/4)
 	dayStart := int64(part.day) * microsPerDay
 	entries := &g.batch.Columns[max(g.plan.attrs, 0)].Entries
 	var size int
@@ -54,7 +54,8 @@ func (g *gatherer) next(b *buffer, part partition, rows []ref) (*format.Batch, i
 	return &g.batch, n
 }
 
-func (g *gatherer) empty(rows int) {
+// empty makes room for rows, with about so many entries of attrs.
+func (g *gatherer) empty(rows, entries int) {
 	for i := range g.batch.Columns {
 		c := &g.batch.Columns[i]
 		switch c.Field.Type {
@@ -71,7 +72,7 @@ func (g *gatherer) empty(rows int) {
 			}
 		case format.TypeStringMap:
 			c.Offsets = append(sized(c.Offsets, rows+1), 0)
-			c.Keys, c.Values = c.Keys[:0], c.Values[:0]
+			c.Keys, c.Values = sized(c.Keys, entries), sized(c.Values, entries)
 		}
 	}
 }

@@ -52,7 +52,7 @@ func mutate(rng *rand.Rand, line string) string {
 
 // TestTakesExactlyJSON compares what is accepted with encoding/json, and what is made of it with the oracle.
 func TestTakesExactlyJSON(t *testing.T) {
-	n := 100_000
+	n := 50_000
 	if testing.Short() {
 		n = 20_000
 	}

@@ -8,7 +8,7 @@ import (
 
 // Defaults of Options and LoadOptions.
 const (
-	DefaultBufferBytes     = 384 << 20
+	DefaultBufferBytes     = 256 << 20
 	DefaultTargetFileBytes = 128 << 20
 	DefaultMaxLineBytes    = 64 << 20
 )
