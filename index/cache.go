@@ -14,11 +14,18 @@ type partKey struct {
 
 func bloomKey(column int) partKey { return partKey{kindBloom, column, 0} }
 
+// kindRows is no kind of blob but that of a decoded posting, which the cache keeps like the parts that were read.
+const kindRows blobKind = 1<<16 - 1
+
+func rowsKey(column int, offset uint64) partKey { return partKey{kindRows, column, int(offset)} }
+
 const (
 	// fixedBytes is about what a sidecar without any loaded part takes beside its head.
 	fixedBytes = 1024
 	// loadedBytes bounds the parts that a sidecar keeps. The one used last always stays.
 	loadedBytes = 8 << 20
+	// keptRows is the number of rows from which a decoded posting is kept; smaller ones are decoded as fast as found.
+	keptRows = 512
 )
 
 // partCache keeps the parts of one sidecar that were used last. A part that several callers want at once is loaded once.
@@ -49,6 +56,19 @@ func (c *partCache) bytes() int64 {
 	return c.fixed + c.used
 }
 
+// get returns a part that is there, or nil.
+func (c *partCache) get(key partKey) any {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.parts[key]
+	if p == nil {
+		return nil
+	}
+	c.clock++
+	p.last = c.clock
+	return p.value
+}
+
 // put keeps a part.
 func (c *partCache) put(key partKey, value any, bytes int64) {
 	c.mu.Lock()
@@ -59,6 +79,9 @@ func (c *partCache) put(key partKey, value any, bytes int64) {
 // keep keeps a part and drops those that were not used for longest. The caller holds the lock.
 func (c *partCache) keep(key partKey, value any, bytes int64) {
 	c.clock++
+	if p := c.parts[key]; p != nil {
+		c.used -= p.bytes
+	}
 	c.parts[key] = &cachedPart{value: value, bytes: bytes, last: c.clock}
 	c.used += bytes
 	for c.used > loadedBytes && len(c.parts) > 1 {

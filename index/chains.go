@@ -13,7 +13,7 @@ import "encoding/binary"
 //
 // The last run is not in the chain but in the token's entry. The last four bytes of each slice are the address of the next one.
 type chainPool struct {
-	blocks [][]byte
+	blocks []*[blockBytes]byte
 	next   uint32 // address of the first byte that is in no slice
 	full   bool   // there was no room for more: the chains are incomplete
 }
@@ -55,19 +55,19 @@ func (p *chainPool) allocate(level uint8) uint32 {
 		p.next = (p.next + blockBytes - 1) &^ (blockBytes - 1)
 	}
 	for int(p.next>>blockBits) >= len(p.blocks) {
-		p.blocks = append(p.blocks, make([]byte, blockBytes))
+		p.blocks = append(p.blocks, new([blockBytes]byte))
 	}
 	address := p.next
 	p.next += size
 	return address
 }
 
-// endRun writes that the entry's run of rows has ended and that row, which lies at least two behind it, begins the next one.
-func (p *chainPool) endRun(e *tokenEntry, row uint32) {
-	if e.head == 0 && !p.begin(e) {
+// endRun writes that the entry's run of rows has ended, distance rows before its last row, which begins the next run; distance is 2 or more.
+func (p *chainPool) endRun(e *tokenEntry, distance uint32) {
+	if e.head == 0 && !p.begin(e, e.last-distance) {
 		return
 	}
-	gap := uint64(row-e.last-2) << 1
+	gap := uint64(distance-2) << 1
 	if e.run > 1 {
 		gap |= 1
 	}
@@ -76,12 +76,6 @@ func (p *chainPool) endRun(e *tokenEntry, row uint32) {
 		return
 	}
 	free := p.at(e.tail)
-	if gap < 0x80 && e.run <= 1 {
-		free[0] = byte(gap)
-		e.tail++
-		e.room--
-		return
-	}
 	n := binary.PutUvarint(free, gap)
 	if e.run > 1 {
 		n += binary.PutUvarint(free[n:], uint64(e.run-2))
@@ -90,14 +84,14 @@ func (p *chainPool) endRun(e *tokenEntry, row uint32) {
 	e.room -= uint16(n)
 }
 
-// begin gives the entry its first slice, with the first row in it. It returns false if the pool is full.
-func (p *chainPool) begin(e *tokenEntry) bool {
+// begin gives the entry its first slice, with the first row of the run that ends with row last in it. It returns false if the pool is full.
+func (p *chainPool) begin(e *tokenEntry, last uint32) bool {
 	if p.next > largestPool {
 		p.full = true
 		return false
 	}
 	e.head = p.allocate(0)
-	n := binary.PutUvarint(p.at(e.head), uint64(e.last-e.run+1))
+	n := binary.PutUvarint(p.at(e.head), uint64(last-e.run+1))
 	e.tail = e.head + uint32(n)
 	e.room = uint16(sliceBytes(0) - linkBytes - uint32(n))
 	return true

@@ -140,7 +140,18 @@ func (s *Sidecar) lookup(ctx context.Context, column int, token []byte) (Posting
 	if !found {
 		return Posting{Kind: PostingAbsent, Rows: NoRows(n)}, nil
 	}
-	return s.resolve(ctx, column, h.dictionary[i].base, value)
+	base := h.dictionary[i].base
+	key := rowsKey(column, base+value>>1)
+	if value&inlineRow == 0 {
+		if p, ok := s.cache.get(key).(Posting); ok {
+			return p, nil
+		}
+	}
+	p, err := s.resolve(ctx, column, base, value)
+	if err == nil && p.Kind == PostingExact && p.Count >= keptRows {
+		s.cache.put(key, p, p.Rows.SizeInMemory())
+	}
+	return p, err
 }
 
 // resolve turns a number of a dictionary into a posting.

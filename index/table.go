@@ -145,15 +145,20 @@ func (t *tokenTable) observe(row uint32, folded []byte, bounds []uint32) {
 
 // add adds a row behind the entry's last one.
 func (t *tokenTable) add(e *tokenEntry, row uint32) {
-	if e.run == 0 {
-		return
+	gap := row - e.last
+	e.last = row
+	switch {
+	case e.run == 0: // not kept
+	case gap == 1:
+		e.run++
+	case e.run == 1 && gap-2 < 0x40 && e.room >= 2: // what chainPool.endRun would do
+		t.chains.blocks[e.tail>>blockBits][e.tail&(blockBytes-1)] = byte(gap-2) << 1
+		e.tail++
+		e.room--
+	default:
+		t.chains.endRun(e, gap)
+		e.run = 1
 	}
-	if row == e.last+1 {
-		e.last, e.run = row, e.run+1
-		return
-	}
-	t.chains.endRun(e, row)
-	e.last, e.run = row, 1
 }
 
 // insert adds a new token to a free slot.
