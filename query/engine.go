@@ -99,7 +99,7 @@ func NewEngine(store storage.Store, opts EngineOptions) *Engine {
 		e.log = slog.New(slog.DiscardHandler)
 	}
 	if e.now == nil {
-		e.now = time.Now
+		e.now = time.Now //nolint:forbidigo // the default clock
 	}
 	e.warned, _ = simplelru.NewLRU[string, struct{}](rememberedWarnings, nil) // fails only for sizes below one
 	return e

@@ -27,14 +27,16 @@ func Parse(text string) (Predicate, error) {
 	p := &parser{text: text}
 	p.next()
 	if p.err == nil && p.tok.kind == tokenEnd {
-		return nil, p.fail(0, "the query is empty; write * to ask for everything")
+		p.fail(0, "the query is empty; write * to ask for everything")
+		return nil, p.err
 	}
 	pred := p.parseOr()
 	if p.err != nil {
 		return nil, p.err
 	}
 	if p.tok.kind == tokenClose {
-		return nil, p.fail(p.tok.start, "there is no ( that this ) closes; write \\) to search for the character")
+		p.fail(p.tok.start, "there is no ( that this ) closes; write \\) to search for the character")
+		return nil, p.err
 	}
 	return pred, nil
 }
@@ -98,13 +100,13 @@ type parser struct {
 	err   error
 }
 
-func (p *parser) fail(offset int, message string) error {
+// fail ends the text with an error, unless there is one already.
+func (p *parser) fail(offset int, message string) {
 	if p.err == nil {
 		p.err = &SyntaxError{Text: p.text, Offset: offset, Message: message}
 	}
 	p.tok = token{kind: tokenEnd, start: len(p.text)}
 	p.pos = len(p.text)
-	return p.err
 }
 
 func (p *parser) parseOr() Predicate {

@@ -114,10 +114,12 @@ func TestAbandonedIteratorsLeaveNothingBehind(t *testing.T) {
 	for _, q := range []Request{{}, {Limit: 1000}, {Predicate: Contains{Col("log_msg"), "e"}}} {
 		scan, err := e.Plan(ctx, tt.table, q)
 		require.NoError(t, err)
-		for range scan.Rows(ctx) {
+		for _, err := range scan.Rows(ctx) {
+			require.NoError(t, err)
 			break
 		}
-		for record := range scan.Batches(ctx) {
+		for record, err := range scan.Batches(ctx) {
+			require.NoError(t, err)
 			record.Release()
 			break
 		}
@@ -128,7 +130,8 @@ func TestAbandonedIteratorsLeaveNothingBehind(t *testing.T) {
 		stop()
 		func() {
 			defer func() { require.Equal(t, "from the loop's body", recover()) }()
-			for range scan.Rows(ctx) {
+			for _, err := range scan.Rows(ctx) {
+				require.NoError(t, err)
 				panic("from the loop's body")
 			}
 		}()
