@@ -131,7 +131,7 @@ func FuzzDictionary(f *testing.F) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		told := 0
-		err = d.each(ctx, 1000, func([]byte, uint64) error {
+		err = d.each(ctx, 50, func([]byte, uint64) error {
 			told++
 			return nil
 		})
