@@ -21,6 +21,7 @@ const (
 type chunkWriter struct {
 	out       *sink
 	zstd      *zstd.Encoder
+	effort    Effort
 	pageBytes int
 	pageSizes map[int]int // by leaf: the page size that was found to pay for a column of text, see choosePageBytes
 
@@ -54,28 +55,36 @@ type chunkWriter struct {
 	bools   []bool
 }
 
-// chunkWriters holds chunk writers that no file needs at the moment: each has megabytes of compressor tables, which would cost more
+// chunkWriters holds, by effort, chunk writers that no file needs at the moment: each has megabytes of compressor tables, which would cost more
 // than the writing of a small file.
-var chunkWriters sync.Pool
+var chunkWriters [EffortFast + 1]sync.Pool
 
-func newChunkWriter(out *sink, pageBytes int) (*chunkWriter, error) {
-	if w, ok := chunkWriters.Get().(*chunkWriter); ok {
+func newChunkWriter(out *sink, pageBytes int, effort Effort) (*chunkWriter, error) {
+	if effort > EffortFast {
+		return nil, fmt.Errorf("unknown effort %d", effort)
+	}
+	if w, ok := chunkWriters[effort].Get().(*chunkWriter); ok {
 		w.out, w.pageBytes = out, pageBytes
-		clear(w.pageSizes)
 		return w, nil
 	}
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithZeroFrames(true))
+	level := zstd.SpeedBetterCompression
+	if effort == EffortFast {
+		level = zstd.SpeedFastest
+	}
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithZeroFrames(true))
 	if err != nil {
 		return nil, err
 	}
-	return &chunkWriter{out: out, zstd: enc, pageBytes: pageBytes, pageSizes: map[int]int{}, dict: newTextDictionary()}, nil
+	return &chunkWriter{out: out, zstd: enc, effort: effort, pageBytes: pageBytes, pageSizes: map[int]int{}, dict: newTextDictionary()}, nil
 }
 
 // release makes the writer available for another file. It must not be used afterwards.
 func (w *chunkWriter) release() {
 	w.out, w.meta, w.columns, w.offsets = nil, nil, nil, nil
 	w.stats, w.page = columnStats{}, columnStats{}
-	chunkWriters.Put(w)
+	w.dict.release()
+	clear(w.pageSizes)
+	chunkWriters[w.effort].Put(w)
 }
 
 // begin starts the chunk of a leaf.

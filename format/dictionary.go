@@ -40,6 +40,13 @@ func newTextDictionary() *textDictionary {
 	return &textDictionary{seed: maphash.MakeSeed(), table: make([]dictSlot, 4*maxDictEntries)}
 }
 
+// release lets go of the texts of the last chunk.
+func (d *textDictionary) release() {
+	clear(d.entries)
+	d.entries = d.entries[:0]
+	clear(d.recent[:])
+}
+
 // build numbers the texts that are not nil and tells whether a dictionary pays: it does not if the limits above are passed, or if the dictionary
 // takes more than a quarter of the text.
 func (d *textDictionary) build(texts [][]byte) bool {

@@ -23,13 +23,24 @@ const (
 	NoSortColumn = "-"
 )
 
+// Effort says how hard a Writer compresses.
+type Effort uint8
+
+const (
+	// EffortDefault gives files about an eighth smaller than EffortFast, for up to twice the CPU time.
+	EffortDefault Effort = iota
+	// EffortFast spends the least CPU time.
+	EffortFast
+)
+
 // WriterOptions say how a file is laid out. The zero value gives the defaults.
 type WriterOptions struct {
 	RowGroupRows int               // rows of a row group; default DefaultRowGroupRows
-	PageBytes    int               // bytes of a data page before compression, roughly; default DefaultPageBytes
+	PageBytes    int               // bytes of a data page before compression, roughly, see FORMAT.md; default DefaultPageBytes
 	BloomColumns []string          // columns that get Parquet's own bloom filter (one for each row group with a non-null value)
 	Observer     Observer          // told every text written; nil: none
-	SortedBy     string            // column recorded as sorting column (ascending, nulls first); default DefaultSortColumn if present
+	Effort       Effort            // how hard to compress
+	SortedBy     string            // column recorded as sorting column (ascending, nulls first); default DefaultSortColumn if present, NoSortColumn for none
 	Metadata     map[string]string // key-value pairs for the footer
 }
 
@@ -76,7 +87,7 @@ func NewWriter(w io.Writer, schema *Schema, opts WriterOptions) (*Writer, error)
 		return nil, err
 	}
 	out := &sink{w: w}
-	chunk, err := newChunkWriter(out, opts.PageBytes)
+	chunk, err := newChunkWriter(out, opts.PageBytes, opts.Effort)
 	if err != nil {
 		return nil, err
 	}
