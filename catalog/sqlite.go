@@ -34,10 +34,12 @@ const (
 )
 
 // sqliteSettings make several processes wait for each other instead of failing, and each commit durable before it is acknowledged.
-const sqliteSettings = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
+// The rollback journal rather than WAL: with WAL even a reader makes files beside the database, so that a lake on a full disk or a
+// read-only one could not be searched. Commits are few and short, so that readers hardly ever wait for them.
+const sqliteSettings = "_pragma=busy_timeout(10000)&_pragma=journal_mode(DELETE)&_pragma=synchronous(FULL)&_txlock=immediate"
 
-// sqliteOpenPatience is how long opening waits for another process that is just making the same database: switching a new database
-// to WAL reports "busy" without heeding the busy timeout.
+// sqliteOpenPatience is how long opening waits for another process that is just making the same database: switching the journal
+// of a database reports "busy" without heeding the busy timeout.
 const sqliteOpenPatience = 10 * time.Second
 
 // sqlitePointers keeps pointers in a SQLite database.
