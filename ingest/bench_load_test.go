@@ -14,14 +14,16 @@ import (
 
 	"github.com/firnlog/firn/catalog"
 	"github.com/firnlog/firn/ingest"
+	"github.com/firnlog/firn/internal/loggen"
 	"github.com/firnlog/firn/storage/local"
 )
 
-// BenchmarkLoad loads FIRN_CORPUS (JSON lines, may be compressed) into a table of a local lake.
+// BenchmarkLoad loads FIRN_CORPUS (JSON lines, may be compressed), or generated lines, into a table of a local lake.
 func BenchmarkLoad(b *testing.B) {
 	corpus := os.Getenv("FIRN_CORPUS")
 	if corpus == "" {
-		b.Skip("FIRN_CORPUS names no file")
+		corpus = filepath.Join(b.TempDir(), "generated.jsonl")
+		require.NoError(b, os.WriteFile(corpus, loggen.Bytes(loggen.Options{Seed: 1, Rows: 50_000}), 0o600))
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(850 << 20)

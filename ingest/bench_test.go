@@ -2,14 +2,15 @@ package ingest
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"github.com/valyala/fastjson"
 
 	"github.com/firnlog/firn/catalog"
 	"github.com/firnlog/firn/format"
+	"github.com/firnlog/firn/internal/loggen"
 )
 
 func defaultSchema() *format.Schema {
@@ -25,9 +26,16 @@ func defaultSchema() *format.Schema {
 	return s
 }
 
+// corpusLines returns the lines of FIRN_CORPUS, or generated ones.
 func corpusLines(tb testing.TB) [][]byte {
-	data, err := os.ReadFile(os.Getenv("FIRN_CORPUS"))
-	require.NoError(tb, err)
+	data := loggen.Bytes(loggen.Options{Seed: 1, Rows: 50_000})
+	if path := os.Getenv("FIRN_CORPUS"); path != "" {
+		in, err := OpenInput(path)
+		require.NoError(tb, err)
+		defer in.Close()
+		data, err = io.ReadAll(io.LimitReader(in, 64<<20))
+		require.NoError(tb, err)
+	}
 	return bytes.Split(data[:bytes.LastIndexByte(data, 10)], []byte("\n"))
 }
 
@@ -77,8 +85,6 @@ func BenchmarkDecode(b *testing.B) {
 		}
 		buf.names = buf.keys.names
 		g := newGatherer(p)
-		refs := bytes.Clone(nil)
-		_ = refs
 		orig := append([]ref(nil), buf.refs...)
 		var scratch []ref
 		for b.Loop() {
@@ -88,17 +94,6 @@ func BenchmarkDecode(b *testing.B) {
 				for rows := r.rows; len(rows) > 0; {
 					_, n := g.next(buf, r.partition, rows)
 					rows = rows[n:]
-				}
-			}
-		}
-	})
-	b.Run("fastjson", func(b *testing.B) {
-		defer reportCPU(b, size)()
-		var p fastjson.Parser
-		for b.Loop() {
-			for _, line := range lines {
-				if _, err := p.ParseBytes(line); err != nil {
-					b.Fatal(err)
 				}
 			}
 		}

@@ -49,7 +49,7 @@ func parseEpoch(text []byte) (t instant, finer bool, err error) {
 		}
 		micros = -micros
 		if nanos > 0 {
-			micros -= 1
+			micros--
 			nanos = 1000 - nanos
 		}
 	}

@@ -18,6 +18,9 @@ const (
 	cleanupTimeout = 30 * time.Second
 )
 
+// manyPartitions in one commit are worth a warning.
+const manyPartitions = 1000
+
 // A flusher turns full buffers into commits, one buffer at a time.
 type flusher struct {
 	*destination
@@ -68,6 +71,10 @@ func (f *flusher) flush(ctx context.Context, b *buffer) (*output, error) {
 func (f *flusher) writeAll(ctx context.Context, b *buffer, out *output) error {
 	b.refs, f.scratch = sortRefs(b.refs, f.scratch)
 	runs := splitRuns(b)
+	if len(runs) > manyPartitions {
+		f.log.WarnContext(ctx, "the rows of one commit are spread over many days or values of the partition column, each of which gets a small file",
+			"table", f.table.Name(), "rows", len(b.refs), "partitions", len(runs))
+	}
 	out.files = make([][]catalog.NewFile, len(runs))
 	workers := min(f.opts.Parallelism, len(runs))
 	for len(f.idle) < workers {

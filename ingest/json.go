@@ -29,7 +29,7 @@ type decoder struct {
 // decode maps one line, which must not be blank. Afterwards the mapper holds the row, until the next call or a change of the line.
 func (d *decoder) decode(line []byte) *RejectError {
 	err := d.once(line)
-	if err == errInvalidUTF8 {
+	if errors.Is(err, errInvalidUTF8) {
 		d.repair = appendRepaired(d.repair[:0], line)
 		err = d.once(d.repair)
 		d.counts.repaired = 1

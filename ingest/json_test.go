@@ -206,7 +206,7 @@ func TestDepth(t *testing.T) {
 		_, err := b.take(nested(400))
 		require.NoError(t, err)
 		_, err = b.take(nested(100_000))
-		require.Equal(t, ReasonDepth, err.(*RejectError).Reason)
+		require.ErrorContains(t, err, ReasonDepth)
 	}
 	_, err := b.take("{" + at + "}")
 	require.NoError(t, err)

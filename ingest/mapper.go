@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"errors"
 	"unicode/utf8"
 
 	"github.com/firnlog/firn/format"
@@ -202,7 +203,7 @@ func (m *mapper) finishTime() *RejectError {
 	}
 	t, finer, err := parseTimestamp(s.value.text)
 	switch {
-	case err == errTimestampRange:
+	case errors.Is(err, errTimestampRange):
 		return &RejectError{Reason: ReasonRange, Detail: excerpt(s.value.text)}
 	case err != nil:
 		return &RejectError{Reason: ReasonBadTimestamp, Detail: excerpt(s.value.text) + " is " + err.Error()}

@@ -81,7 +81,7 @@ func NewSlogHandler(ctx context.Context, w *Writer, opts SlogOptions) *SlogHandl
 		opts.OnError = func(error) {}
 	}
 	if opts.Now == nil {
-		opts.Now = time.Now
+		opts.Now = time.Now //nolint:forbidigo // the default of an injected clock
 	}
 	if opts.NewTicker == nil {
 		opts.NewTicker = func(d time.Duration) (<-chan time.Time, func()) {
@@ -305,7 +305,7 @@ func (s *slogSink) run(ctx context.Context, w *Writer) {
 			return
 		case <-ctx.Done():
 			if commit != nil {
-				<-commit
+				s.report(<-commit)
 			}
 			s.err = fmt.Errorf("log handler: %w", context.Cause(ctx))
 			s.dropped.Add(int64(len(s.waiting())))

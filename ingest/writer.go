@@ -177,6 +177,10 @@ func (w *Writer) finish(ctx context.Context, f *flusher, b *buffer, done chan<- 
 // describe says of a failure what stays. The caller holds mu.
 func (w *Writer) describe(err error) error {
 	r := &w.report
+	if errors.Is(err, catalog.ErrCommitUnknown) {
+		return fmt.Errorf("write into table %s: %w; look at the table whether it has more than the first %d rows of this writer",
+			w.table.Name(), err, r.CommittedRows)
+	}
 	kept := "nothing of this writer is committed"
 	if r.Position != (Position{}) {
 		kept = fmt.Sprintf("rows up to line %d of %s are committed, later ones are not", r.Position.Line, r.Position.Name)
