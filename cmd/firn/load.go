@@ -186,7 +186,7 @@ func createOrLoad(ctx context.Context, lake *firn.Lake, name string) (*firn.Tabl
 
 // file loads one input and returns its stored size.
 func (l *loader) file(ctx context.Context, path string, before int64) (size int64, err error) {
-	in, err := firn.OpenInput(path)
+	in, err := openInput(ctx, path)
 	if err != nil {
 		return 0, err
 	}
@@ -199,6 +199,25 @@ func (l *loader) file(ctx context.Context, path string, before int64) (size int6
 		},
 	})
 	return in.Size(), err
+}
+
+// openInput opens an input, which looks at its first bytes: on a terminal or pipe that may wait for ever, but not after an interrupt.
+func openInput(ctx context.Context, path string) (*firn.Input, error) {
+	type opened struct {
+		in  *firn.Input
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		in, err := firn.OpenInput(path)
+		done <- opened{in, err}
+	}()
+	select {
+	case o := <-done:
+		return o.in, o.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // reject notes a line that was set aside.

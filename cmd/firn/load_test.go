@@ -213,6 +213,31 @@ func TestInterruptedLoad(t *testing.T) {
 	require.Contains(t, ok(t, dir, "verify", "web"), "ok")
 }
 
+// Ctrl-C while nothing has come on standard input yet.
+func TestInterruptedBeforeInput(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("needs signals")
+	}
+	dir := t.TempDir()
+	reader, writer, err := os.Pipe()
+	require.NoError(t, err)
+	cmd := command(t, dir, "load", "web", "-")
+	cmd.Stdin = reader
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	require.NoError(t, cmd.Start())
+	require.NoError(t, reader.Close())
+	waitFor(t, func() bool { // the table is made just before the input is opened
+		made, err := filepath.Glob(filepath.Join(dir, "lake", "default", "web", "metadata", "*.metadata.json"))
+		return err == nil && len(made) > 0
+	})
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	waitEnd(t, cmd)
+	require.NoError(t, writer.Close())
+	require.Equal(t, exitFailed, cmd.ProcessState.ExitCode())
+	require.Contains(t, stderr.String(), "nothing was committed")
+}
+
 // waitFor waits until something is true.
 func waitFor(t *testing.T, is func() bool) {
 	t.Helper()
