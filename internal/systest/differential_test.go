@@ -280,7 +280,7 @@ func TestDifferentialCorpora(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			d := differential{source: s, columns: oracle.DefaultColumns(), texts: 45, others: 20, seed: 11}
 			if s.limit > 0 {
-				d.writer = firn.WriterOptions{BufferBytes: 64 << 20, TargetFileBytes: 2 << 20}
+				d.writer = firn.WriterOptions{BufferBytes: 64 << 20, TargetFileBytes: 512 << 10}
 			}
 			d.run(t)
 		})

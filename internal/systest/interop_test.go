@@ -150,6 +150,9 @@ func digest(t *testing.T, path string) uint64 {
 	return sum
 }
 
+// interopTime is how pyiceberg takes times.
+const interopTime = "2006-01-02T15:04:05.000000-07:00"
+
 // interopFilters makes filters from rows of the source.
 func interopFilters(t *testing.T, m *oracle.Mapper, s source) []filter {
 	in := s.reader(t)
@@ -167,7 +170,7 @@ func interopFilters(t *testing.T, m *oracle.Mapper, s source) []filter {
 	}
 	for i, r := range rows {
 		at := oracle.Time(r.Micros())
-		list = append(list, filter{From: at.Format(time.RFC3339Nano), To: at.Add(time.Hour).Format(time.RFC3339Nano)})
+		list = append(list, filter{From: at.Format(interopTime), To: at.Add(time.Hour).Format(interopTime)})
 		for _, name := range []string{"app_id", "level", "host", "trace_id"} {
 			if v := column(r, name); v != "" {
 				list = append(list, filter{Equal: map[string]string{name: v}})
@@ -177,7 +180,7 @@ func interopFilters(t *testing.T, m *oracle.Mapper, s source) []filter {
 			list = append(list, filter{Contains: words[i%len(words)]})
 		}
 		if len(r.Attrs) > 0 && r.Attrs[0].Value.Known {
-			list = append(list, filter{Attr: map[string]string{r.Attrs[0].Key: r.Attrs[0].Value.Text}, From: at.Add(-24 * time.Hour).Format(time.RFC3339Nano)})
+			list = append(list, filter{Attr: map[string]string{r.Attrs[0].Key: r.Attrs[0].Value.Text}, From: at.Add(-24 * time.Hour).Format(interopTime)})
 		}
 	}
 	return list
