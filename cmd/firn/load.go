@@ -274,7 +274,10 @@ func (l *loader) conclude(name string, failure error) error {
 // explain says what a failed or interrupted load left in the table.
 func (l *loader) explain(failure error, r loadReport) error {
 	interrupted := errors.Is(failure, context.Canceled)
-	if l.writer == nil || l.writerFailed && !interrupted {
+	switch {
+	case interrupted && l.writer == nil:
+		return errors.New("interrupted; nothing was committed")
+	case l.writer == nil, l.writerFailed && !interrupted:
 		return failure
 	}
 	what := failure.Error()
