@@ -95,7 +95,9 @@ func (s *Scan) Explanation() Explanation {
 	for _, key := range slices.Sorted(maps.Keys(residuals)) {
 		e.Residuals = append(e.Residuals, *residuals[key])
 	}
-	e.Problems = sortedCounts(problems)
+	if len(problems) > 0 {
+		e.Problems = sortedCounts(problems)
+	}
 	return e
 }
 

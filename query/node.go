@@ -163,9 +163,13 @@ func predicateOf(n node) Predicate {
 	case notNode:
 		return Not{predicateOf(n.x)}
 	case andNode:
-		list := make(And, len(n))
-		for i, x := range n {
-			list[i] = predicateOf(x)
+		list := make(And, 0, len(n))
+		for _, x := range n {
+			if inner, ok := predicateOf(x).(And); ok {
+				list = append(list, inner...)
+			} else {
+				list = append(list, predicateOf(x))
+			}
 		}
 		return list
 	case orNode:
