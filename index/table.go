@@ -106,9 +106,11 @@ func hashLong(seed uint64, token []byte) uint64 {
 }
 
 // observe adds tokens of one row: those that Scanner.NextBatch handed out.
-func (t *tokenTable) observe(row uint32, folded []byte, bounds []uint32) {
-	for ; len(bounds) >= 2; bounds = bounds[2:] {
-		start, length := bounds[0], bounds[1]-bounds[0]
+func (t *tokenTable) observe(row uint32, folded []byte, bounds analyzer.Bounds) {
+	for len(bounds) >= 8 {
+		start, end, rest := bounds.Next()
+		bounds = rest
+		length := end - start
 		if length > t.maxBytes {
 			continue
 		}

@@ -14,18 +14,33 @@ import (
 // tokens, folds them, and notes where runs of them start and end (the bit tricks are those of simdjson's structural index, Langdale and
 // Lemire 2019, without vector instructions). Other bytes go rune by rune through a table.
 type Scanner struct {
-	rest   []byte   // what was not worked on yet
-	folded []byte   // the folded form of the present block, and Padding bytes
-	edges  []uint32 // positions in folded: start and end of each token by turns
-	next   int      // first edge that Next did not use
-	used   int      // bytes of folded that are set
-	open   bool     // the last edge is the start of a token that goes on in rest
+	rest   []byte // what was not worked on yet
+	folded []byte // the folded form of the present block, and Padding bytes
+	edges  Bounds // of the tokens in folded; the last one has no end yet if open
+	next   int    // bytes of edges that were handed out
+	used   int    // bytes of folded that are set
+	open   bool   // the last edge is the start of a token that goes on in rest
 	table  *foldTable
 }
 
 // Padding is the number of bytes behind each token that may be read (but mean nothing): token[:len(token)+Padding] is always
 // possible, so that a hash can load whole words.
 const Padding = 8
+
+// Bounds says where tokens start and end: 32 bit positions, little-endian, start and end by turns. It is bytes and not numbers because the
+// scanner writes two positions at a time.
+type Bounds []byte
+
+const edgeBytes = 4
+
+// Len returns the number of tokens.
+func (b Bounds) Len() int { return len(b) / (2 * edgeBytes) }
+
+// Next returns start and end of the first token, and the bounds of the others. There must be one.
+func (b Bounds) Next() (start, end uint32, rest Bounds) {
+	both := binary.LittleEndian.Uint64(b)
+	return uint32(both), uint32(both >> 32), b[2*edgeBytes:]
+}
 
 // scanBlock is the number of bytes of text that are worked on at once; the buffers stay in the first-level cache.
 const scanBlock = 2048
@@ -39,22 +54,23 @@ func (s *Scanner) Reset(text []byte) {
 
 // Next returns the next folded token, or false at the end. The token is valid until the next call and must not be changed.
 func (s *Scanner) Next() (token []byte, ok bool) {
-	if s.next+1 >= len(s.edges) && !s.fill() {
+	if len(s.edges)-s.next < 2*edgeBytes && !s.fill() {
 		return nil, false
 	}
-	start, end := s.edges[s.next], s.edges[s.next+1]
-	s.next += 2
+	start, end, _ := s.edges[s.next:].Next()
+	s.next += 2 * edgeBytes
 	return s.folded[start:end], true
 }
 
-// NextBatch returns the tokens that Next would return one after another, many at once: token i is folded[bounds[2*i]:bounds[2*i+1]]. It
-// returns false at the end. Both slices are valid until the next call and must not be changed. Next and NextBatch may be mixed.
-func (s *Scanner) NextBatch() (folded []byte, bounds []uint32, ok bool) {
-	if s.next+1 >= len(s.edges) && !s.fill() {
+// NextBatch returns the tokens that Next would return one after another, many at once: each is folded[start:end] with its start and
+// end from bounds. It returns false at the end. Both slices are valid until the next call and must not be changed. Next and NextBatch may
+// be mixed.
+func (s *Scanner) NextBatch() (folded []byte, bounds Bounds, ok bool) {
+	if len(s.edges)-s.next < 2*edgeBytes && !s.fill() {
 		return nil, nil, false
 	}
 	n := len(s.edges) - s.next
-	n -= n % 2
+	n -= n % (2 * edgeBytes)
 	bounds = s.edges[s.next : s.next+n]
 	s.next += n
 	return s.folded, bounds, true
@@ -63,12 +79,12 @@ func (s *Scanner) NextBatch() (folded []byte, bounds []uint32, ok bool) {
 // fill works on the next blocks until there is a whole token; false means that there is none any more.
 func (s *Scanner) fill() bool {
 	s.carry()
-	for len(s.edges) < 2 {
+	for len(s.edges) < 2*edgeBytes {
 		if len(s.rest) == 0 {
 			if !s.open {
 				return false
 			}
-			s.edges = append(s.edges, uint32(s.used))
+			s.addEdge(s.used)
 			s.open = false
 			break
 		}
@@ -84,16 +100,17 @@ func (s *Scanner) carry() {
 		s.edges, s.used = s.edges[:0], 0
 		return
 	}
-	start := s.edges[len(s.edges)-1]
+	start := binary.LittleEndian.Uint32(s.edges[len(s.edges)-edgeBytes:])
 	s.used = copy(s.folded, s.folded[start:s.used])
-	s.edges = append(s.edges[:0], 0)
+	s.edges = s.edges[:0]
+	s.addEdge(0)
 }
 
 // scan works on one block of rest.
 func (s *Scanner) scan() {
 	block := s.rest[:min(len(s.rest), scanBlock)]
 	s.folded = grow(s.folded, s.used+len(block)+utf8.UTFMax+2*Padding)
-	s.edges = slices.Grow(s.edges, len(block)+utf8.UTFMax+2*Padding)
+	s.edges = slices.Grow(s.edges, (len(block)+utf8.UTFMax+2*Padding)*edgeBytes)
 	done := 0
 	for done < len(block) {
 		done += s.scanASCII(block[done:])
@@ -110,40 +127,41 @@ const (
 	highs = 0x80 * ones
 )
 
+// addEdge notes an edge at a position.
+func (s *Scanner) addEdge(position int) {
+	s.edges = binary.LittleEndian.AppendUint32(s.edges, uint32(position))
+}
+
 // scanASCII works on text up to its end or to the first byte above 0x7F, and returns how many bytes it took.
 func (s *Scanner) scanASCII(text []byte) int {
-	rest, folded, edges := text, s.folded[s.used:], s.edges[len(s.edges):cap(s.edges)]
-	position, open := uint32(s.used), uint64(0)
+	folded, edges := s.folded[s.used:s.used+len(text)], s.edges[:cap(s.edges)]
+	open, n, done := uint64(0), len(s.edges), 0
 	if s.open {
 		open = 1
 	}
-	for len(rest) >= 8 && len(folded) >= 8 && len(edges) >= 8 {
-		word := binary.LittleEndian.Uint64(rest)
+	position := uint64(s.used)<<32 | uint64(s.used) // twice, for two edges at a time
+	for done+8 <= len(text) && n+8*edgeBytes <= len(edges) {
+		word := binary.LittleEndian.Uint64(text[done : done+8 : done+8])
 		if word&highs != 0 {
 			break
 		}
 		word, member := classify(word)
-		binary.LittleEndian.PutUint64(folded, word)
+		binary.LittleEndian.PutUint64(folded[done:done+8:done+8], word)
 		p := &edgePositions[uint8(member^(member<<1|open))]
 		open = member >> 7
-		at := p.at
-		edges[0] = position + uint32(at&0xFF)
-		edges[1] = position + uint32(at>>8&0xFF)
-		edges[2] = position + uint32(at>>16&0xFF)
-		edges[3] = position + uint32(at>>24&0xFF)
-		if p.count > 4 {
-			edges[4] = position + uint32(at>>32&0xFF)
-			edges[5] = position + uint32(at>>40&0xFF)
-			edges[6] = position + uint32(at>>48&0xFF)
-			edges[7] = position + uint32(at>>56)
+		out := edges[n : n+8*edgeBytes : n+8*edgeBytes]
+		binary.LittleEndian.PutUint64(out, position+p.at[0])
+		binary.LittleEndian.PutUint64(out[8:], position+p.at[1])
+		if p.bytes > 4*edgeBytes {
+			binary.LittleEndian.PutUint64(out[16:], position+p.at[2])
+			binary.LittleEndian.PutUint64(out[24:], position+p.at[3])
 		}
-		edges = edges[p.count&15:]
-		rest, folded = rest[8:], folded[8:]
-		position += 8
+		n += int(p.bytes)
+		done += 8
+		position += 8<<32 | 8
 	}
-	s.used, s.open = int(position), open == 1
-	s.edges = s.edges[:cap(s.edges)-len(edges)]
-	done := len(text) - len(rest)
+	s.used += done
+	s.edges, s.open = edges[:n], open == 1
 	return done + s.scanPartial(text, done)
 }
 
@@ -173,9 +191,8 @@ func (s *Scanner) scanPartial(text []byte, offset int) int {
 	if s.open {
 		open = 1
 	}
-	p := &edgePositions[(member^(member<<1|open))&(1<<size-1)]
-	for i := range p.count {
-		s.edges = append(s.edges, uint32(s.used)+uint32(p.at>>(8*i)&0xFF))
+	for edge := (member ^ (member<<1 | open)) & (1<<size - 1); edge != 0; edge &= edge - 1 {
+		s.addEdge(s.used + bits.TrailingZeros64(edge))
 	}
 	s.open = member>>(size-1)&1 == 1
 	s.used += size
@@ -209,7 +226,7 @@ func (s *Scanner) scanRunes(text []byte, limit int) int {
 		}
 		done += size
 		if open := folded != separator; open != s.open {
-			s.edges = append(s.edges, uint32(s.used))
+			s.addEdge(s.used)
 			s.open = open
 		}
 		if folded != separator { // the bytes between tokens are never read, so separators take no room
@@ -219,10 +236,11 @@ func (s *Scanner) scanRunes(text []byte, limit int) int {
 	return done
 }
 
-// positions are the positions of the set bits of a byte, one in each byte of at from the lowest, and how many there are.
+// positions are the positions of the set bits of a byte, two in each number from the lowest half of the first one on, and the number of
+// bytes that they take as edges.
 type positions struct {
-	at    uint64
-	count uint64
+	at    [4]uint64
+	bytes uint8
 }
 
 // edgePositions has the positions of each byte: several times faster than asking for one bit after another.
@@ -231,8 +249,9 @@ var edgePositions = func() (table [256]positions) {
 		p := &table[b]
 		for bit := range uint64(8) {
 			if b>>bit&1 == 1 {
-				p.at |= bit << (8 * p.count)
-				p.count++
+				n := p.bytes / edgeBytes
+				p.at[n/2] |= bit << (32 * (n % 2))
+				p.bytes += edgeBytes
 			}
 		}
 	}

@@ -56,11 +56,13 @@ func checkText(t *testing.T, text string) {
 			break
 		}
 		require.NotEmpty(t, bounds)
-		for i := 0; i < len(bounds); i += 2 {
-			if int(bounds[i+1])+Padding > len(folded) {
+		for bounds.Len() > 0 {
+			var start, end uint32
+			start, end, bounds = bounds.Next()
+			if int(end)+Padding > len(folded) {
 				require.Fail(t, "no padding")
 			}
-			batched = append(batched, string(folded[bounds[i]:bounds[i+1]]))
+			batched = append(batched, string(folded[start:end]))
 		}
 	}
 	require.Equal(t, got, batched)
@@ -186,8 +188,10 @@ func TestScannerIsReusable(t *testing.T) {
 				if !ok {
 					break
 				}
-				for i := 0; i < len(bounds); i += 2 {
-					got = append(got, string(folded[bounds[i]:bounds[i+1]]))
+				for bounds.Len() > 0 {
+					var start, end uint32
+					start, end, bounds = bounds.Next()
+					got = append(got, string(folded[start:end]))
 				}
 				continue
 			}
