@@ -33,8 +33,9 @@ var errPageSize = errors.New("the page does not decompress to the size that its 
 
 // decompressor decompresses pages. It is for one goroutine.
 type decompressor struct {
-	zstd *zstd.Decoder
-	gzip *gzip.Reader
+	zstd    *zstd.Decoder
+	gzip    *gzip.Reader
+	streams []*zstd.Decoder // not in use
 }
 
 // decompressors hands out decompressors and takes them back. The zero value is ready to use.
@@ -118,6 +119,52 @@ func (d *decompressor) decompressGzip(dst, src []byte) error {
 		return errPageSize
 	}
 	return nil
+}
+
+// inflateStep is how much of a page is decompressed at a time: a block of Zstandard.
+const inflateStep = 128 << 10
+
+// inflater decompresses a page bit by bit, as far as it is needed.
+type inflater struct {
+	dec    *zstd.Decoder
+	body   []byte
+	filled int
+}
+
+// startInflate starts decompressing src into body.
+func (d *decompressor) startInflate(body, src []byte) (*inflater, error) {
+	i := &inflater{body: body}
+	if last := len(d.streams) - 1; last >= 0 {
+		i.dec, d.streams = d.streams[last], d.streams[:last]
+	} else {
+		dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(maxPageBytes))
+		if err != nil {
+			return nil, err
+		}
+		i.dec = dec
+	}
+	return i, i.dec.Reset(bytes.NewReader(src))
+}
+
+// stopInflate ends decompressing.
+func (d *decompressor) stopInflate(i *inflater) {
+	if i.dec != nil && i.dec.Reset(nil) == nil {
+		d.streams = append(d.streams, i.dec)
+	}
+	i.dec = nil
+}
+
+func (i *inflater) done() bool { return i.filled == len(i.body) }
+
+// extend decompresses the next part and returns data, which ends where the page was filled to, with that part.
+func (i *inflater) extend(data []byte) ([]byte, error) {
+	start := i.filled - len(data)
+	next := min(i.filled+inflateStep, len(i.body))
+	if _, err := io.ReadFull(i.dec, i.body[i.filled:next]); err != nil {
+		return nil, err
+	}
+	i.filled = next
+	return i.body[start:next], nil
 }
 
 // plausible tells whether so many bytes of a codec's output can stand for so many decompressed.

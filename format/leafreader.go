@@ -2,6 +2,7 @@ package format
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -70,6 +71,9 @@ func (l *leafReader) splitLevels() ([]byte, error) {
 	p := &l.page
 	count := int(p.values)
 	rep, def, body := []byte(nil), []byte(nil), p.body
+	if p.partial != nil {
+		body = body[:0]
+	}
 	if p.kind == pageDataV2 {
 		rep, def = p.levels[:p.repLen], p.levels[p.repLen:]
 	} else {
@@ -78,12 +82,12 @@ func (l *leafReader) splitLevels() ([]byte, error) {
 		}
 		var err error
 		if l.column.maxRep > 0 {
-			if rep, body, err = prefixed(body); err != nil {
+			if rep, body, err = l.prefixed(body); err != nil {
 				return nil, err
 			}
 		}
 		if l.maxDef() > 0 {
-			if def, body, err = prefixed(body); err != nil {
+			if def, body, err = l.prefixed(body); err != nil {
 				return nil, err
 			}
 		}
@@ -110,16 +114,23 @@ func (l *leafReader) splitLevels() ([]byte, error) {
 	return body, nil
 }
 
-// prefixed splits off bytes that their length precedes.
-func prefixed(p []byte) (head, rest []byte, err error) {
-	if len(p) < 4 {
-		return nil, nil, errShortPage
+// prefixed splits off bytes that their length precedes. It decompresses more of the page, if need be.
+func (l *leafReader) prefixed(p []byte) (head, rest []byte, err error) {
+	for {
+		end := 4
+		if len(p) >= 4 {
+			end += int(binary.LittleEndian.Uint32(p))
+		}
+		if end <= len(p) {
+			return p[4:end], p[end:], nil
+		}
+		if l.page.partial == nil || l.page.partial.done() {
+			return nil, nil, errShortPage
+		}
+		if p, err = l.page.partial.extend(p); err != nil {
+			return nil, nil, err
+		}
 	}
-	n := int64(p[0]) | int64(p[1])<<8 | int64(p[2])<<16 | int64(p[3])<<24
-	if n > int64(len(p)-4) {
-		return nil, nil, errShortPage
-	}
-	return p[4 : 4+n], p[4+n:], nil
 }
 
 // startValues starts the decoder of the page's values.
@@ -132,7 +143,9 @@ func (l *leafReader) startValues(ctx context.Context, body []byte) error {
 	}
 	switch l.physical {
 	case physicalBytes:
-		return l.texts.reset(encoding, body, count, l.dictText)
+		err := l.texts.reset(encoding, body, count, l.dictText)
+		l.texts.rest = l.page.partial
+		return err
 	case physicalBool:
 		return l.bools.reset(encoding, body, count)
 	}

@@ -22,7 +22,8 @@ type page struct {
 	levels   []byte
 	repLen   int // of version 2: where the definition levels start
 	body     []byte
-	held     bool // values of the current batch point into body
+	held     bool      // values of the current batch point into body
+	partial  *inflater // body is not decompressed to its end
 }
 
 // pageReader yields the pages of one column chunk.
@@ -34,7 +35,8 @@ type pageReader struct {
 	index  []pageAt // nil: the chunk has no page index and is read from its start on
 	next   int      // with an index: the page after the current one
 	dict   page
-	noDict bool // the dictionary page was looked for in vain, or read
+	noDict bool       // the dictionary page was looked for in vain, or read
+	wanted []RowRange // the rows that will be read of the chunk, to see how far its pages need be decompressed
 
 	// Without an index.
 	at     int64 // where the next page header lies
@@ -105,8 +107,7 @@ func (r *pageReader) seek(row int) {
 
 // read reads the next data page into p, whose memory it first lets go of.
 func (r *pageReader) read(ctx context.Context, p *page) error {
-	r.buffers.release(p.body, p.held)
-	*p = page{}
+	r.drop(p)
 	if r.index == nil {
 		return r.readNext(ctx, p)
 	}
@@ -136,6 +137,15 @@ func (r *pageReader) read(ctx context.Context, p *page) error {
 		return fmt.Errorf("page at byte %d: %w", at.offset, err)
 	}
 	return nil
+}
+
+// drop lets go of a page.
+func (r *pageReader) drop(p *page) {
+	r.buffers.release(p.body, p.held)
+	if p.partial != nil {
+		r.dec.stopInflate(p.partial)
+	}
+	*p = page{}
 }
 
 // load returns bytes of the file, from memory or by a request of its own.
@@ -248,9 +258,33 @@ func (r *pageReader) unpack(p *page, h *pageHeader, data []byte) error {
 		compressed = compressed && h.valuesCompressed
 	}
 	p.levels, p.repLen = data[:levels], int(h.repBytes)
-	body, err := r.inflate(data[levels:], int64(h.uncompressed)-int64(levels), compressed)
-	p.body = body
+	var err error
+	size := int64(h.uncompressed) - int64(levels)
+	if compressed && r.chunk.codec == codecZstd && h.encoding == encodingPlain && r.chunk.physical == physicalBytes && size >= minPartial && r.lastWanted(p) < partialRows {
+		if err = r.checkSize(codecZstd, data[levels:], size); err == nil {
+			p.body = r.buffers.get(int(size))
+			p.partial, err = r.dec.startInflate(p.body, data[levels:])
+		}
+		return err
+	}
+	p.body, err = r.inflate(data[levels:], size, compressed)
 	return err
+}
+
+// A page is decompressed only as far as it is needed if it is so large and the rows that are wanted all lie in so much of it.
+const (
+	minPartial  = 2 * inflateStep
+	partialRows = 0.8
+)
+
+// lastWanted returns where in the page, as a fraction of its rows, the last row lies that will be read.
+func (r *pageReader) lastWanted(p *page) float64 {
+	end := uint32(p.firstRow + p.rows)
+	i := sort.Search(len(r.wanted), func(i int) bool { return r.wanted[i].Start >= end }) - 1
+	if p.rows <= 0 || i < 0 {
+		return 1
+	}
+	return float64(min(end, r.wanted[i].End)-uint32(p.firstRow)) / float64(p.rows)
 }
 
 var errChecksum = errors.New("its checksum does not match")
@@ -261,14 +295,19 @@ func (r *pageReader) inflate(data []byte, size int64, compressed bool) ([]byte, 
 	if !compressed || len(data) == 0 && size == 0 {
 		codec = codecNone
 	}
-	if codec == codecNone && size != int64(len(data)) {
-		return nil, errPageSize
-	}
-	if !plausible(codec, int64(len(data)), size) || size > 2*r.chunk.uncompressed+1<<20 {
-		return nil, errPageSize
+	if err := r.checkSize(codec, data, size); err != nil {
+		return nil, err
 	}
 	body := r.buffers.get(int(size))
 	return body, r.dec.decompress(codec, body, data)
+}
+
+// checkSize tells whether a page can be as large decompressed as its header says.
+func (r *pageReader) checkSize(codec int32, data []byte, size int64) error {
+	if codec == codecNone && size != int64(len(data)) || !plausible(codec, int64(len(data)), size) || size > 2*r.chunk.uncompressed+1<<20 {
+		return errPageSize
+	}
+	return nil
 }
 
 // dictionary returns the chunk's dictionary page, nil if it has none.

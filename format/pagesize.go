@@ -4,7 +4,7 @@ package format
 // The writer tries it on a sample: see FORMAT.md for the measurements behind the numbers.
 const (
 	pageSample    = 1 << 20 // bytes of text that are compressed as one page, and in part as pages of the least size
-	minTrialBytes = 4 << 20 // columns chunks with less text are not worth the trial
+	minTrialBytes = 4 << 20 // column chunks with less text are not worth the trial
 )
 
 // pageSteps says how many times the least page size a page should be, by what the sample as one page takes of what it takes in pages of the least size.
@@ -12,6 +12,9 @@ var pageSteps = [...]struct {
 	ratio float64
 	times int
 }{{0.6, 16}, {0.7, 8}, {0.85, 4}, {0.93, 2}}
+
+// maxPackedPages bounds a page after compression, in units of the least page size before compression.
+const maxPackedPages = 0.75
 
 // untriedPageTimes is used where there is too little text for a trial.
 const untriedPageTimes = 4
@@ -53,11 +56,17 @@ func (w *chunkWriter) tryPageSizes(texts [][]byte) int {
 	if pieces == 0 {
 		return 1
 	}
-	ratio := float64(whole) / float64(all) * float64(tried) / float64(pieces)
+	saved := float64(whole) / float64(all) * float64(tried) / float64(pieces)
+	times := 1
 	for _, step := range pageSteps {
-		if ratio < step.ratio {
-			return step.times
+		if saved < step.ratio {
+			times = step.times
+			break
 		}
 	}
-	return 1
+	// What compresses well is also quick to decompress, so it may have larger pages.
+	for times > 1 && float64(times) > maxPackedPages*float64(all)/float64(whole) {
+		times /= 2
+	}
+	return times
 }

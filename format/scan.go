@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 )
 
 // DefaultBatchRows is the default of ReadOptions.BatchRows.
@@ -158,6 +159,7 @@ func (w window) halve() (a, b window) {
 }
 
 func (s *scan) close() {
+	s.leave()
 	s.file.decs.put(s.dec)
 }
 
@@ -207,7 +209,12 @@ func (s *scan) enter(ctx context.Context, w window) error {
 		}
 		ranges = nil // what is not read ahead is read when it is needed
 	}
-	s.group, s.pending, s.readers = w.group, w.rows, readers
+	for _, leaves := range readers {
+		for _, l := range leaves {
+			l.pages.wanted = w.rows
+		}
+	}
+	s.group, s.pending, s.readers = w.group, slices.Clone(w.rows), readers
 	return s.fetch.plan(ctx, ranges)
 }
 
@@ -215,7 +222,8 @@ func (s *scan) enter(ctx context.Context, w window) error {
 func (s *scan) leave() {
 	for _, leaves := range s.readers {
 		for _, l := range leaves {
-			s.memory.release(l.page.body, false)
+			l.page.held = false
+			l.pages.drop(&l.page)
 			s.memory.release(l.pages.dict.body, false)
 		}
 	}

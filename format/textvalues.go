@@ -14,6 +14,7 @@ const (
 type textValues struct {
 	encoding int32
 	data     []byte
+	rest     *inflater // of PLAIN: decompresses what follows data; nil: nothing follows
 	ids      hybridReader
 	dict     [][]byte
 	scratch  []uint32
@@ -23,7 +24,7 @@ type textValues struct {
 
 // reset starts reading a page that holds at most count values.
 func (v *textValues) reset(encoding int32, data []byte, count int, dict [][]byte) error {
-	v.encoding, v.data = encoding, data
+	v.encoding, v.data, v.rest = encoding, data, nil
 	switch encoding {
 	case encodingPlain:
 		return nil
@@ -174,36 +175,50 @@ func (v *textValues) read(dst [][]byte) error {
 func (v *textValues) readPlain(dst [][]byte) error {
 	data := v.data
 	for i := range dst {
-		if len(data) < 4 {
-			return errShortPage
+		end := 4
+		if len(data) >= 4 {
+			end += int(binary.LittleEndian.Uint32(data))
 		}
-		n := binary.LittleEndian.Uint32(data)
-		if uint64(n) > uint64(len(data)-4) {
-			return errBadLength
+		if end > len(data) {
+			var err error
+			if data, end, err = v.more(data); err != nil {
+				return err
+			}
 		}
-		end := int(n) + 4
 		dst[i], data = data[4:end:end], data[end:]
 	}
 	v.data = data
 	return nil
 }
 
+// more decompresses more of a page in the PLAIN encoding, until the next value is whole. It returns the data and where the value ends.
+func (v *textValues) more(data []byte) ([]byte, int, error) {
+	end := 4
+	for {
+		if len(data) >= 4 {
+			end = 4 + int(binary.LittleEndian.Uint32(data))
+		}
+		if end <= len(data) {
+			return data, end, nil
+		}
+		if v.rest == nil || v.rest.done() {
+			if len(data) < 4 {
+				return nil, 0, errShortPage
+			}
+			return nil, 0, errBadLength
+		}
+		var err error
+		if data, err = v.rest.extend(data); err != nil {
+			return nil, 0, err
+		}
+	}
+}
+
 // skip goes over n values.
 func (v *textValues) skip(n int) error {
 	switch v.encoding {
 	case encodingPlain:
-		data := v.data
-		for range n {
-			if len(data) < 4 {
-				return errShortPage
-			}
-			size := binary.LittleEndian.Uint32(data)
-			if uint64(size) > uint64(len(data)-4) {
-				return errBadLength
-			}
-			data = data[int(size)+4:]
-		}
-		v.data = data
+		return v.skipPlain(n)
 	case encodingDeltaLength:
 		if n > len(v.lengths) {
 			return errShortPage
@@ -224,6 +239,25 @@ func (v *textValues) skip(n int) error {
 	default:
 		return v.ids.skip(n)
 	}
+	return nil
+}
+
+func (v *textValues) skipPlain(n int) error {
+	data := v.data
+	for range n {
+		end := 4
+		if len(data) >= 4 {
+			end += int(binary.LittleEndian.Uint32(data))
+		}
+		if end > len(data) {
+			var err error
+			if data, end, err = v.more(data); err != nil {
+				return err
+			}
+		}
+		data = data[end:]
+	}
+	v.data = data
 	return nil
 }
 
