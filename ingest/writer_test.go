@@ -17,6 +17,7 @@ import (
 	"github.com/firnlog/firn/catalog"
 	"github.com/firnlog/firn/storage"
 	"github.com/firnlog/firn/storage/faultstore"
+	"github.com/firnlog/firn/storage/local"
 	"github.com/firnlog/firn/storage/mem"
 )
 
@@ -331,6 +332,11 @@ func TestWriterRefusesWhatItCannotDo(t *testing.T) {
 	_, err := NewWriter(ctx, table, l.store, Options{})
 	require.ErrorContains(t, err, "default.logs")
 	other := l.create(t, catalog.TableSpec{Name: "other"})
+	files, err := local.New(t.TempDir())
+	require.NoError(t, err)
+	defer files.Close()
+	_, err = NewWriter(ctx, other, files, Options{})
+	require.ErrorContains(t, err, "not in the store")
 	w := l.writer(t, other, Options{})
 	require.NoError(t, w.Flush(ctx))
 	require.NoError(t, w.Close(ctx))
