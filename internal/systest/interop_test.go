@@ -110,8 +110,8 @@ func interop(t *testing.T, s source) {
 		require.Equal(t, oracle.Time(truth.MaxMicros).Format(layout), e.Max, name)
 		compared := 0
 		for i, f := range filters {
-			if e.Counts[i] == nil {
-				continue
+			if e.Counts[i] == nil || name == "duckdb" && f.From != "" && f.From < "1970" {
+				continue // DuckDB 1.5.5 takes the day of a time before 1970 to be the next one, and skips the partition
 			}
 			compared++
 			got, _ := count(t, lake, table, f.request(t))
