@@ -38,17 +38,18 @@ type decompressor struct {
 	streams []*zstd.Decoder // not in use
 }
 
-// decompressors hands out decompressors and takes them back. The zero value is ready to use.
-type decompressors struct{ pool sync.Pool }
+// decompressors holds decompressors that no read needs at the moment; their memory would cost more than a small read.
+var decompressors sync.Pool
 
-func (p *decompressors) get() *decompressor {
-	if d, ok := p.pool.Get().(*decompressor); ok {
+func newDecompressor() *decompressor {
+	if d, ok := decompressors.Get().(*decompressor); ok {
 		return d
 	}
 	return &decompressor{}
 }
 
-func (p *decompressors) put(d *decompressor) { p.pool.Put(d) }
+// release makes the decompressor available for another read. It must not be used afterwards.
+func (d *decompressor) release() { decompressors.Put(d) }
 
 // decompress fills dst, which is as long as the page is said to be, from src.
 func (d *decompressor) decompress(codec int32, dst, src []byte) error {

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -19,6 +20,7 @@ type leafReader struct {
 
 	// Within the page.
 	allValid bool // no value is null, so that there are no levels to read
+	allNull  bool // every value is null
 	def      hybridReader
 	texts    textValues
 	numbers  numberValues
@@ -103,7 +105,7 @@ func (l *leafReader) splitLevels() ([]byte, error) {
 	if l.pageEnd > l.pages.rows {
 		return nil, errPageRows
 	}
-	l.allValid = l.maxDef() == 0
+	l.allValid, l.allNull = l.maxDef() == 0, false
 	if l.allValid || count == 0 {
 		return body, nil
 	}
@@ -111,6 +113,7 @@ func (l *leafReader) splitLevels() ([]byte, error) {
 		return nil, err
 	}
 	l.allValid = l.def.constant(count, uint32(l.maxDef()))
+	l.allNull = l.def.constant(count, 0)
 	return body, nil
 }
 
@@ -203,6 +206,9 @@ func (l *leafReader) skip(rows int) error {
 	}
 	l.row += rows
 	values := rows
+	if l.allNull {
+		return nil
+	}
 	if !l.allValid {
 		l.scratch = grow(l.scratch, rows)
 		if err := readHybrid(&l.def, l.scratch); err != nil {
@@ -220,13 +226,7 @@ func (l *leafReader) skip(rows int) error {
 }
 
 func countLevels(levels []uint8, level uint8) int {
-	n := 0
-	for _, d := range levels {
-		if d == level {
-			n++
-		}
-	}
-	return n
+	return bytes.Count(levels, []byte{level})
 }
 
 // validity reads the definition levels of the next rows of the page. nulls is whether there is a null; if so, l.scratch has the levels.
@@ -235,6 +235,10 @@ func (l *leafReader) validity(rows int) (values int, nulls bool, err error) {
 		return rows, false, nil
 	}
 	l.scratch = grow(l.scratch, rows)
+	if l.allNull {
+		clear(l.scratch)
+		return 0, true, nil
+	}
 	if err := readHybrid(&l.def, l.scratch); err != nil {
 		return 0, false, err
 	}

@@ -27,7 +27,6 @@ type File struct {
 
 	indexes pageIndexes
 	blooms  bloomCache
-	decs    decompressors
 }
 
 // RowGroup describes one row group of a file.

@@ -29,6 +29,7 @@ func (f *File) Read(ctx context.Context, fieldIDs []int, rows []RowRange, opts R
 		for {
 			b, err := s.next(ctx)
 			if err != nil {
+				s.failed = true
 				yield(nil, f.damaged(err))
 				return
 			}
@@ -52,6 +53,7 @@ type scan struct {
 	windows []window // still to be read
 	fetch   fetcher
 	dec     *decompressor
+	failed  bool // dec may be in any state
 	memory  batchMemory
 	batch   Batch
 	limit   int // rows of the next batch
@@ -78,7 +80,7 @@ func (f *File) newScan(ctx context.Context, fieldIDs []int, rows []RowRange, opt
 	if opts.BatchRows <= 0 {
 		opts.BatchRows = DefaultBatchRows
 	}
-	s = &scan{file: f, fetch: fetcher{store: f.store, name: f.name, size: f.size}, dec: f.decs.get()}
+	s = &scan{file: f, fetch: fetcher{store: f.store, name: f.name, size: f.size}, dec: newDecompressor()}
 	s.limit = min(opts.BatchRows, max(int(f.rows), 1))
 	s.batch.Ordinals = make([]uint32, 0, s.limit)
 	var leaves []int
@@ -160,7 +162,9 @@ func (w window) halve() (a, b window) {
 
 func (s *scan) close() {
 	s.leave()
-	s.file.decs.put(s.dec)
+	if !s.failed {
+		s.dec.release()
+	}
 }
 
 // next returns the next batch; nil at the end.
