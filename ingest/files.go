@@ -29,6 +29,7 @@ type destination struct {
 	index        index.Options // without columns if the table has no text index
 	bloomColumns []string
 	targetBytes  int64
+	effort       format.Effort
 	log          *slog.Logger
 }
 
@@ -39,7 +40,7 @@ func newDestination(table *catalog.Table, store storage.Store, opts Options) (*d
 	}
 	d := &destination{
 		store: store, location: table.Location(), indexes: table.IndexLocation(),
-		targetBytes: opts.TargetFileBytes, log: opts.Logger,
+		targetBytes: opts.TargetFileBytes, effort: opts.Effort, log: opts.Logger,
 	}
 	if d.plan, err = newPlan(schema, table.PartitionColumn()); err != nil {
 		return nil, err
@@ -164,7 +165,7 @@ func (w *fileWriter) writeFile(ctx context.Context, uri string, b *buffer, part 
 
 // writeRows writes a data file with as many of the rows as it takes. The builder then knows their texts.
 func (w *fileWriter) writeRows(ctx context.Context, dst io.Writer, b *buffer, part partition, rows []ref) (*format.Footer, error) {
-	opts := format.WriterOptions{BloomColumns: w.bloomColumns}
+	opts := format.WriterOptions{BloomColumns: w.bloomColumns, Effort: w.effort}
 	if w.builder != nil {
 		w.builder.Reset()
 		opts.Observer = w.builder

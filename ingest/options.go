@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"runtime"
 	"time"
+
+	"github.com/firnlog/firn/format"
 )
 
 // Defaults of Options and LoadOptions.
@@ -24,6 +26,8 @@ type Options struct {
 	BufferBytes int64
 	// TargetFileBytes is the compressed size at which a data file ends and the next one of its partition begins. Default DefaultTargetFileBytes.
 	TargetFileBytes int64
+	// Effort says how hard data files are compressed. Default format.EffortDefault.
+	Effort format.Effort
 	// Parallelism is the number of files written at the same time. Default: the number of CPUs, at most 4.
 	Parallelism int
 	// Logger is told about commits (debug), sidecars that could not be stored and clean-ups that failed (warning). nil discards.

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/firnlog/firn/catalog"
+	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/storage"
 	"github.com/firnlog/firn/storage/faultstore"
 	"github.com/firnlog/firn/storage/local"
@@ -35,7 +36,7 @@ func appendLines(t testing.TB, w *Writer, lines []string) {
 func TestRowsInRowsOut(t *testing.T) {
 	lines, want := numbered(3000)
 	for _, opts := range []Options{
-		{}, {BufferBytes: 1}, {BufferBytes: 100 << 10, Parallelism: 1}, {BufferBytes: 300 << 10, TargetFileBytes: 1, Parallelism: 3}, {TargetFileBytes: 20 << 10},
+		{}, {BufferBytes: 1}, {BufferBytes: 100 << 10, Parallelism: 1}, {BufferBytes: 300 << 10, TargetFileBytes: 1, Parallelism: 3}, {TargetFileBytes: 20 << 10, Effort: format.EffortFast},
 	} {
 		if opts.BufferBytes == 1 && testing.Short() {
 			continue
