@@ -2,6 +2,7 @@ package index
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"os"
 	"strings"
@@ -43,4 +44,29 @@ func loadCorpus(tb testing.TB, path string, maxBytes int) [][]byte {
 		require.NoError(tb, err)
 	}
 	return texts
+}
+
+// TestCorpus looks up every token of a real corpus, the file of JSON lines that FIRN_CORPUS names, and compares with brute force.
+func TestCorpus(t *testing.T) {
+	path := os.Getenv("FIRN_CORPUS")
+	if path == "" {
+		t.Skip("FIRN_CORPUS names no file of JSON lines")
+	}
+	var texts []string
+	for _, text := range loadCorpus(t, path, 24<<20) {
+		texts = append(texts, string(text))
+	}
+	data, id, summary := build(t, oneColumn(), texts)
+	s, err := openBytes(t, data, id)
+	require.NoError(t, err)
+	kept := int64(0)
+	for token, rows := range truth(texts) {
+		checkToken(t, s, token, rows)
+		if s.Keeps(token) {
+			kept++
+		}
+	}
+	require.Equal(t, kept, summary.Tokens)
+	_, err = s.Describe(context.Background(), 10)
+	require.NoError(t, err)
 }

@@ -121,7 +121,11 @@ func (s *Sidecar) parts(column int) []PartDescription {
 // checkBlobs checks headers and payloads of the blobs that look-ups only read in parts.
 func (s *Sidecar) checkBlobs(ctx context.Context, column int) error {
 	h, fieldID := &s.head.columns[column], s.head.options.Columns[column].FieldID
-	for kind, at := range map[blobKind]place{kindPostings: h.postingsBlob, kindDictionary: h.dictionaryBlob} {
+	for _, kind := range []blobKind{kindPostings, kindDictionary} {
+		at := h.postingsBlob
+		if kind == kindDictionary {
+			at = h.dictionaryBlob
+		}
 		if at.length == 0 {
 			continue
 		}
