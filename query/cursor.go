@@ -80,7 +80,7 @@ func (c *cursor) open(ctx context.Context) (*chunk, error) {
 		return c.sortFile(ctx)
 	}
 	first, err := c.load(ctx, piece)
-	if err == nil && c.left > 0 && !first.ascending() {
+	if err == nil && c.left > 0 && first.disorder {
 		return c.sortFile(ctx) // the file's claim to be sorted is wrong
 	}
 	return first, err
@@ -111,9 +111,6 @@ func (c *cursor) trusted() bool {
 	}
 	return true
 }
-
-// ascending says whether times ascend with the ordinals.
-func (c *chunk) ascending() bool { return slices.IsSorted(c.times) }
 
 // pieceRows says how many candidates the next piece should have: as many as are likely to be needed, and few at first.
 func (c *cursor) pieceRows() int64 {
@@ -180,26 +177,72 @@ func (c *cursor) load(ctx context.Context, piece []format.RowRange) (*chunk, err
 	if err != nil {
 		return nil, err
 	}
+	disorder := false
+	if need := r.limit - r.matched.Load(); int64(len(rows)) > need && r.scan.planner.time.Type != format.TypeInvalid {
+		if rows, kept, disorder, err = c.trim(ctx, rows, kept, int(need)); err != nil {
+			return nil, err
+		}
+	}
 	chunk, err := r.assemble(ctx, c.file, c.position, rows, kept)
 	if err != nil {
 		return nil, err
 	}
-	chunk.order = make([]int32, len(rows))
-	for i := range chunk.order {
-		chunk.order[i] = int32(i)
-	}
-	c.arrange(chunk)
-	return chunk, nil
-}
-
-// arrange puts the rows of a chunk into the order of the reading.
-func (c *cursor) arrange(chunk *chunk) {
-	if len(chunk.times) > 0 && !chunk.ascending() {
-		slices.SortStableFunc(chunk.order, func(a, b int32) int { return cmp.Compare(chunk.times[a], chunk.times[b]) })
-	}
+	chunk.order = byTime(chunk.times, len(rows))
+	chunk.disorder = disorder || !slices.IsSorted(chunk.times)
 	if c.newest {
 		slices.Reverse(chunk.order)
 	}
+	return chunk, nil
+}
+
+// byTime returns the numbers of n rows, ordered by their times, if there are any, and then by number.
+func byTime(times []int64, n int) []int32 {
+	order := make([]int32, n)
+	for i := range order {
+		order[i] = int32(i)
+	}
+	if !slices.IsSorted(times) {
+		slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(times[a], times[b]) })
+	}
+	return order
+}
+
+// trim drops those of the matching rows that come too late to be handed out, so that their other columns need not be read. It
+// tells whether the rows were out of order.
+func (c *cursor) trim(ctx context.Context, rows []uint32, kept *gatherer, need int) ([]uint32, *gatherer, bool, error) {
+	field := c.reading.scan.planner.time
+	fields, source := []format.Field{field}, &format.Batch{Rows: len(rows)}
+	if kept != nil {
+		source = kept.batch()
+	}
+	place := slices.IndexFunc(source.Columns, func(column format.Column) bool { return column.Field.ID == field.ID })
+	if place < 0 {
+		g, err := c.reading.fetch(ctx, c.file, c.position, fields, rows)
+		if err != nil {
+			return nil, nil, false, err
+		}
+		place = len(source.Columns)
+		source.Columns = append(source.Columns, g.columns[0])
+	}
+	times := timesOf(&source.Columns[place])
+	order := byTime(times, len(rows))
+	if c.newest {
+		order = order[len(order)-need:]
+	} else {
+		order = order[:need]
+	}
+	slices.Sort(order)
+	fields = nil
+	for _, column := range source.Columns {
+		fields = append(fields, column.Field)
+	}
+	left := newGatherer(fields)
+	left.add(source, firstPlaces(len(fields)), order)
+	numbers := make([]uint32, need)
+	for i, row := range order {
+		numbers[i] = rows[row]
+	}
+	return numbers, left, !slices.IsSorted(times), nil
 }
 
 // sortFile finds all matching rows of a file that is not sorted, sorts them by time, and reads the first chunk of them.
@@ -302,7 +345,7 @@ func (c *cursor) verify() error {
 		return nil
 	}
 	first, last := c.chunk.key(c.chunk.order[0]), c.chunk.key(c.chunk.order[len(c.chunk.order)-1])
-	wrong := !c.sorted && !c.chunk.ascending() && c.begun
+	wrong := !c.sorted && c.chunk.disorder && c.begun
 	if c.begun {
 		order := c.last.compare(first)
 		wrong = wrong || c.newest && order <= 0 || !c.newest && order >= 0

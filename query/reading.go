@@ -78,6 +78,7 @@ type chunk struct {
 	times    []int64       // by row of batch; empty if the table has no _timestamp
 	ordinals []uint32      // by row of batch: number in the file
 	order    []int32       // rows of batch in the order in which they are handed out
+	disorder bool          // times did not ascend with the ordinals
 }
 
 // key returns the place of a row of the batch in the order of all rows.
