@@ -43,8 +43,9 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkBuild builds the sidecar of a corpus, and says what each step does in MB of text per CPU-second (of the whole process, garbage collection included): tokenising alone,
-// tokenising into the table, finishing, all. ratio is sidecar bytes / text bytes.
+// BenchmarkBuild builds the sidecar of a corpus, and says what each step does in MB of text per CPU-second (of the whole process, garbage
+// collection included): tokenising alone (scan), tokenising into the table (observe), finishing, observe and finish (build). ratio is sidecar
+// bytes / text bytes.
 //
 //	FIRN_CORPUS=k8s.jsonl.zst go test -run '^$' -bench Build -cpu 1 -benchtime 5x ./index
 func BenchmarkBuild(b *testing.B) {

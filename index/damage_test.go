@@ -183,11 +183,11 @@ func TestUnknownVersions(t *testing.T) {
 	}
 }
 
-func replace(tb testing.TB, data []byte, old, new string) {
+func replace(tb testing.TB, data []byte, before, after string) {
 	tb.Helper()
-	at := bytes.LastIndex(data, []byte(old))
+	at := bytes.LastIndex(data, []byte(before))
 	require.Positive(tb, at)
-	copy(data[at:], new)
+	copy(data[at:], after)
 }
 
 // TestOnlyOneFileMakesVerified is the rule that no byte reaches a decoder without its checksum having been looked at.

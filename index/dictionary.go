@@ -3,6 +3,7 @@ package index
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -143,7 +144,7 @@ func (d *dictionary) each(ctx context.Context, tokens int64, tell func(token []b
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err != vellum.ErrIteratorDone {
+		if !errors.Is(err, vellum.ErrIteratorDone) {
 			return corruptf("dictionary: %v", err)
 		}
 		if walk.steps < 0 {
