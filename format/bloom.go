@@ -15,8 +15,8 @@ const (
 	maxBloomBytes     = 1 << 20
 )
 
-// bloomFilter returns a bloom filter of the values in rows [start, end) of a column, sized by how many different values there are; nil if
-// there is none, or if the type has no filter.
+// bloomFilter returns a bloom filter of the values in rows [start, end) of a column, sized by how many different values there are;
+// nil if there is none, or if the type has no filter.
 func bloomFilter(f Field, c *Column, start, end int) metadata.BloomFilterBuilder {
 	hashes := bloomHashes(f, c, start, end)
 	if len(hashes) == 0 {

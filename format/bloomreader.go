@@ -30,8 +30,8 @@ func (c *bloomCache) size() int64 {
 }
 
 // BloomMayContain asks Parquet's bloom filter of a row group whether a column may hold the value (int64, float64, string or bool,
-// as in Bounds). present tells whether there is a filter; without one, may is true. The filters of a column over all row groups are read in
-// one request, if they are small, and kept.
+// as in Bounds). present tells whether there is a filter; without one, may is true. The filters of a column over all row groups
+// are read in one request, if they are small, and kept.
 func (f *File) BloomMayContain(ctx context.Context, rowGroup, fieldID int, value any) (may, present bool, err error) {
 	defer f.guard(&err)
 	column, err := f.bound(fieldID)
@@ -58,7 +58,8 @@ func (f *File) BloomMayContain(ctx context.Context, rowGroup, fieldID int, value
 	return bloomHas(bits, xxhash.Sum64(plain)), true, nil
 }
 
-// plainValue returns a value in the PLAIN encoding of the column in the file; false if the file may hold it in a form that cannot be told.
+// plainValue returns a value in the PLAIN encoding of the column in the file; false if the file may hold it in a form that cannot
+// be told.
 func (c *boundColumn) plainValue(value any) ([]byte, bool) {
 	if c.file.maxRep > 0 {
 		return nil, false
@@ -172,8 +173,8 @@ func bloomBits(data []byte) ([]byte, error) {
 	return data[used : used+n], nil
 }
 
-// bloomHeader parses Parquet's BloomFilterHeader: the number of bytes of the filter, and how many the header takes. The number is 0 if the filter is
-// not of the kind (split block, xxHash, uncompressed) that the specification defines.
+// bloomHeader parses Parquet's BloomFilterHeader: the number of bytes of the filter, and how many the header takes. The number is
+// 0 if the filter is not of the kind (split block, xxHash, uncompressed) that the specification defines.
 func bloomHeader(data []byte) (n, used int, err error) {
 	r := &thriftReader{buf: data}
 	known := 0

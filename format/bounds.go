@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// Bounds are the statistics of one column over a row group or page. They are sound: no value lies outside Min..Max, whatever
-// the writer of the file did; only of NaN, which has no order, other writers' bounds say nothing. Values are int64 (integers, timestamps in µs,
-// dates in days), float64, string or bool; strings compare by bytes.
+// Bounds are the statistics of one column over a row group or page. They are sound: no value lies outside Min..Max, whatever the
+// writer of the file did; only of NaN, which has no order, other writers' bounds say nothing. Values are int64 (integers,
+// timestamps in µs, dates in days), float64, string or bool; strings compare by bytes.
 type Bounds struct {
 	Min, Max           any   // nil: unknown, or there is no value
 	NullCount          int64 // -1: unknown
@@ -91,7 +91,8 @@ func orderedFloat(v float64) any {
 	return v
 }
 
-// trustedOrder tells whether bounds of the column follow the order that firn compares by: the footer must say that they follow the specification's.
+// trustedOrder tells whether bounds of the column follow the order that firn compares by: the footer must say that they follow the
+// specification's.
 func (f *File) trustedOrder(c *fileColumn) bool {
 	return c.signed() || c.leaf < len(f.ordered) && f.ordered[c.leaf]
 }

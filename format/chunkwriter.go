@@ -11,7 +11,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Limits of a data page, beside its size in bytes: values that take next to no bytes would otherwise make pages that take long to decode.
+// Limits of a data page, beside its size in bytes: values that take next to no bytes would otherwise make pages that take long to
+// decode.
 const (
 	maxPageValues = 16 << 10
 	maxPageBody   = maxPageBytes - 1<<24 // a page of one enormous row must still be one that the reader accepts
@@ -55,8 +56,8 @@ type chunkWriter struct {
 	bools   []bool
 }
 
-// chunkWriters holds, by effort, chunk writers that no file needs at the moment: each has megabytes of compressor tables, which would cost more
-// than the writing of a small file.
+// chunkWriters holds, by effort, chunk writers that no file needs at the moment: each has megabytes of compressor tables, which
+// would cost more than the writing of a small file.
 var chunkWriters [EffortFast + 1]sync.Pool
 
 func newChunkWriter(out *sink, pageBytes int, effort Effort) (*chunkWriter, error) {
@@ -123,8 +124,8 @@ func (w *chunkWriter) compress(p []byte) []byte {
 	return w.packed
 }
 
-// flushPage writes the page that was built: rows up to row end of the chunk, whose encoded values are in w.body and whose counts and bounds
-// are in w.page. With dictionary or repeated columns the levels are in w.def and w.rep.
+// flushPage writes the page that was built: rows up to row end of the chunk, whose encoded values are in w.body and whose counts
+// and bounds are in w.page. With dictionary or repeated columns the levels are in w.def and w.rep.
 func (w *chunkWriter) flushPage(end int) error {
 	rows := end - w.firstRow
 	if rows == 0 {
@@ -166,8 +167,8 @@ func (w *chunkWriter) flushPage(end int) error {
 	return nil
 }
 
-// appendLevels appends levels in the hybrid encoding; the levels of a page of version 1 are preceded by their length. An empty slice with a
-// page that has values stands for levels that are all one, the level of a value that is not null.
+// appendLevels appends levels in the hybrid encoding; the levels of a page of version 1 are preceded by their length. An empty
+// slice with a page that has values stands for levels that are all one, the level of a value that is not null.
 func (w *chunkWriter) appendLevels(dst []byte, levels []uint8, width int, prefixed bool) []byte {
 	at := len(dst)
 	if prefixed {

@@ -102,8 +102,8 @@ func TestTruncated(t *testing.T) {
 	require.ErrorContains(t, err, "absent")
 }
 
-// TestBitFlips flips bits anywhere in files: what is read is the truth or an error, and never takes much memory. In our own files every flip
-// in a page is found, by the page's checksum.
+// TestBitFlips flips bits anywhere in files: what is read is the truth or an error, and never takes much memory. In our own files
+// every flip in a page is found, by the page's checksum.
 func TestBitFlips(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 11))
 	for i, data := range samples(t) {

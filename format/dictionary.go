@@ -28,8 +28,8 @@ type dictSlot struct {
 	id   uint32 // entry + 1; 0 is free
 }
 
-// recentText remembers where a text lay in memory. Columns of few values often share the memory of equal values (interned keys), which
-// is then found without hashing.
+// recentText remembers where a text lay in memory. Columns of few values often share the memory of equal values (interned keys),
+// which is then found without hashing.
 type recentText struct {
 	data *byte
 	n    int
@@ -47,8 +47,8 @@ func (d *textDictionary) release() {
 	clear(d.recent[:])
 }
 
-// build numbers the texts that are not nil and tells whether a dictionary pays: it does not if the limits above are passed, or if the dictionary
-// takes more than a quarter of the text.
+// build numbers the texts that are not nil and tells whether a dictionary pays: it does not if the limits above are passed, or if
+// the dictionary takes more than a quarter of the text.
 func (d *textDictionary) build(texts [][]byte) bool {
 	d.ids, d.entries, d.bytes = d.ids[:0], d.entries[:0], 0
 	clear(d.table)

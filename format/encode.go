@@ -98,8 +98,8 @@ const (
 	deltaMiniblock  = deltaBlock / deltaMiniblocks
 )
 
-// appendDelta appends values in Parquet's DELTA_BINARY_PACKED encoding. Differences wrap around, as the specification wants it. narrow
-// says that the column is of 32 bits, where differences wrap at 32 bits.
+// appendDelta appends values in Parquet's DELTA_BINARY_PACKED encoding. Differences wrap around, as the specification wants it.
+// narrow says that the column is of 32 bits, where differences wrap at 32 bits.
 func appendDelta(dst []byte, values []int64, narrow bool) []byte {
 	dst = binary.AppendUvarint(dst, deltaBlock)
 	dst = binary.AppendUvarint(dst, deltaMiniblocks)

@@ -121,8 +121,9 @@ func (c *fileColumn) unsupported(reason string) {
 
 // setMap finds out whether the nodes of a group are a map of strings.
 func (c *fileColumn) setMap(nodes []schemaElement) {
-	annotated := nodes[0].logical == logicalMap || nodes[0].converted == convertedMap || nodes[0].converted == convertedMapKeyValue
-	if !annotated || len(nodes) != 4 || nodes[0].repetition == repetitionRepeated || nodes[1].physical >= 0 || nodes[1].repetition != repetitionRepeated || nodes[1].children != 2 {
+	outer := nodes[0]
+	annotated := outer.logical == logicalMap || outer.converted == convertedMap || outer.converted == convertedMapKeyValue
+	if !annotated || outer.repetition == repetitionRepeated || len(nodes) != 4 || !nodes[1].isEntry() {
 		c.unsupported("it is a nested column, and no map of strings")
 		return
 	}
@@ -134,9 +135,14 @@ func (c *fileColumn) setMap(nodes []schemaElement) {
 	c.field.Type, c.field.KeyID, c.field.ValueID = TypeStringMap, int(key.fieldID), int(value.fieldID)
 	c.physical = physicalBytes
 	c.maxRep = 1
-	entry := uint8(nodes[0].repetition) + 1
+	entry := uint8(outer.repetition) + 1
 	c.entryDef = entry
 	c.maxDef = [2]uint8{entry + uint8(key.repetition), entry + uint8(value.repetition)}
+}
+
+// isEntry tells whether the node can be the repeated group of keys and values of a map.
+func (e schemaElement) isEntry() bool {
+	return e.physical < 0 && e.repetition == repetitionRepeated && e.children == 2
 }
 
 func isText(e schemaElement) bool {
@@ -233,8 +239,8 @@ type boundColumn struct {
 	reason string      // why it cannot be read; empty if it can
 }
 
-// bindColumns finds the columns of the schema in the file: by field id, or by name if no column of the file has one. A nil schema stands for
-// the file's own, in which columns without a field id are numbered from 1 on in their order.
+// bindColumns finds the columns of the schema in the file: by field id, or by name if no column of the file has one. A nil schema
+// stands for the file's own, in which columns without a field id are numbered from 1 on in their order.
 func bindColumns(s *Schema, columns []fileColumn) (*Schema, []boundColumn) {
 	hasIDs := false
 	for i := range columns {

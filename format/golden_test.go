@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// goldenFile is the file as this version writes it. A change of the layout gets a new number, and the old files stay: they must stay readable.
+// goldenFile is the file as this version writes it. A change of the layout gets a new number, and the old files stay: they must
+// stay readable.
 const goldenFile = "testdata/golden/v1.parquet"
 
 // goldenBatch returns the columns that the golden files hold.

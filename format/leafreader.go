@@ -229,7 +229,8 @@ func countLevels(levels []uint8, level uint8) int {
 	return bytes.Count(levels, []byte{level})
 }
 
-// validity reads the definition levels of the next rows of the page. nulls is whether there is a null; if so, l.scratch has the levels.
+// validity reads the definition levels of the next rows of the page. nulls is whether there is a null; if so, l.scratch has the
+// levels.
 func (l *leafReader) validity(rows int) (values int, nulls bool, err error) {
 	if l.allValid {
 		return rows, false, nil
@@ -288,7 +289,8 @@ func (l *leafReader) fill(c *Column, at, values int) error {
 	return nil
 }
 
-// readTexts reads the next texts of a page that has so many values. Few of many are copied, so that the page need not stay in memory for them.
+// readTexts reads the next texts of a page that has so many values. Few of many are copied, so that the page need not stay in
+// memory for them.
 func (l *leafReader) readTexts(dst [][]byte, of int) error {
 	if err := l.texts.read(dst); err != nil || !l.texts.aliasesPage() {
 		return err

@@ -86,7 +86,8 @@ func (w *chunkWriter) writeNumberDictionary() error {
 	return w.writeDictionary(len(w.numbers.entries))
 }
 
-// maxNumberEntries is how many different numbers a chunk may have to be dictionary-encoded; with more, the other encodings are as good.
+// maxNumberEntries is how many different numbers a chunk may have to be dictionary-encoded; with more, the other encodings are as
+// good.
 const maxNumberEntries = 1024
 
 // numberDictionary numbers the different numbers of a column chunk in order of appearance. It is reused from chunk to chunk.

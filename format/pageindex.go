@@ -206,9 +206,9 @@ func parseColumnIndex(data []byte) (*columnIndex, error) {
 	return c, r.err
 }
 
-// Pages returns the bounds of every page of a column, over all row groups in file order, from the page index, which it loads if need be (one
-// ranged read for a file's whole page index). Where a row group has no page index, the whole row group stands for a page. The pages of map
-// columns have no bounds. The slice must not be changed.
+// Pages returns the bounds of every page of a column, over all row groups in file order, from the page index, which it loads if
+// need be (one ranged read for a file's whole page index). Where a row group has no page index, the whole row group stands for a
+// page. The pages of map columns have no bounds. The slice must not be changed.
 func (f *File) Pages(ctx context.Context, fieldID int) (pages []PageBounds, err error) {
 	defer f.guard(&err)
 	column, err := f.bound(fieldID)

@@ -260,7 +260,8 @@ func (r *pageReader) unpack(p *page, h *pageHeader, data []byte) error {
 	p.levels, p.repLen = data[:levels], int(h.repBytes)
 	var err error
 	size := int64(h.uncompressed) - int64(levels)
-	if compressed && r.chunk.codec == codecZstd && h.encoding == encodingPlain && r.chunk.physical == physicalBytes && size >= minPartial && r.lastWanted(p) < partialRows {
+	plainText := h.encoding == encodingPlain && r.chunk.physical == physicalBytes
+	if compressed && r.chunk.codec == codecZstd && plainText && size >= minPartial && r.lastWanted(p) < partialRows {
 		if err = r.checkSize(codecZstd, data[levels:], size); err == nil {
 			p.body = r.buffers.get(int(size))
 			p.partial, err = r.dec.startInflate(p.body, data[levels:])

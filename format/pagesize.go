@@ -1,13 +1,14 @@
 package format
 
-// Larger pages compress better, by how much depends on how far apart the text repeats itself; smaller ones cost less to read single rows from.
-// The writer tries it on a sample: see FORMAT.md for the measurements behind the numbers.
+// Larger pages compress better, by how much depends on how far apart the text repeats itself; smaller ones cost less to read
+// single rows from. The writer tries it on a sample: see FORMAT.md for the measurements behind the numbers.
 const (
 	pageSample    = 1 << 20 // bytes of text that are compressed as one page, and in part as pages of the least size
 	minTrialBytes = 4 << 20 // column chunks with less text are not worth the trial
 )
 
-// pageSteps says how many times the least page size a page should be, by what the sample as one page takes of what it takes in pages of the least size.
+// pageSteps says how many times the least page size a page should be, by what the sample as one page takes of what it takes in
+// pages of the least size.
 var pageSteps = [...]struct {
 	ratio float64
 	times int
@@ -19,7 +20,8 @@ const maxPackedPages = 0.75
 // untriedPageTimes is used where there is too little text for a trial.
 const untriedPageTimes = 4
 
-// choosePageBytes returns how large the pages of a plain-encoded text column should be, before compression. It decides once for a file.
+// choosePageBytes returns how large the pages of a plain-encoded text column should be, before compression. It decides once for a
+// file.
 func (w *chunkWriter) choosePageBytes(texts [][]byte) int {
 	column := w.field.ID*4 + int(w.leaf.part)
 	if size, ok := w.pageSizes[column]; ok {

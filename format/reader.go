@@ -9,8 +9,8 @@ import (
 	"github.com/firnlog/firn/storage"
 )
 
-// File is an open Parquet file: its footer, and those parts of its page index and bloom filters that were asked for. It is immutable, safe
-// for concurrent use, holds no resources but memory, and is small enough to be cached.
+// File is an open Parquet file: its footer, and those parts of its page index and bloom filters that were asked for. It is
+// immutable, safe for concurrent use, holds no resources but memory, and is small enough to be cached.
 type File struct {
 	store     storage.Store
 	name      string
@@ -46,9 +46,10 @@ const (
 	footerTail     = 8 // length of the footer, magic
 )
 
-// Open reads the footer of a file with one ranged read (two if the footer is unusually large). size is the file's size, 0 if it is not known.
-// schema is the table's schema: its columns are found by field id, or by name in a file without field ids, and columns
-// that the file lacks read as null. A nil schema stands for the file's own. Damage is reported as ErrCorrupt, errors of the storage as they are.
+// Open reads the footer of a file with one ranged read (two if the footer is unusually large). size is the file's size, 0 if it is
+// not known. schema is the table's schema: its columns are found by field id, or by name in a file without field ids, and columns
+// that the file lacks read as null. A nil schema stands for the file's own. Damage is reported as ErrCorrupt, errors of the
+// storage as they are.
 func Open(ctx context.Context, store storage.Store, name string, size int64, schema *Schema) (f *File, err error) {
 	f = &File{store: store, name: name, size: size}
 	defer f.guard(&err)
@@ -241,7 +242,8 @@ func (f *File) wrap(err error) error {
 	return fmt.Errorf("file %s: %w", f.name, err)
 }
 
-// damaged makes an error in the file's contents an ErrCorrupt with the file's name; errors that say already what kind they are stay so.
+// damaged makes an error in the file's contents an ErrCorrupt with the file's name; errors that say already what kind they are
+// stay so.
 func (f *File) damaged(err error) error {
 	for _, kind := range []error{ErrCorrupt, ErrUnsupported, ErrUnknownField, ErrInvalidRows, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, kind) {

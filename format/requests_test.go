@@ -63,8 +63,8 @@ func TestRequests(t *testing.T) {
 	})
 }
 
-// TestLargeIndex reads a file whose page index is so large that only the parts of the wanted columns are read: no more than two requests
-// a row group.
+// TestLargeIndex reads a file whose page index is so large that only the parts of the wanted columns are read: no more than two
+// requests a row group.
 func TestLargeIndex(t *testing.T) {
 	c := generatedCorpus(40_000)
 	data, _ := writeFile(t, logSchema(), WriterOptions{RowGroupRows: 4000, PageBytes: 50}, c.batch)

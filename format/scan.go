@@ -15,9 +15,9 @@ type ReadOptions struct {
 	BatchRows int // rows of a batch, at most; default DefaultBatchRows
 }
 
-// Read yields the columns with these ids of the rows in these ranges, in ascending order of rows. Ranges must be ascending
-// and not overlap. Only the pages that hold the rows are fetched, row group by row group, neighbouring pages in one ranged read.
-// A batch has the columns in the order of fieldIDs and its memory is valid until the next iteration. After an error the iteration ends.
+// Read yields the columns with these ids of the rows in these ranges, in ascending order of rows. Ranges must be ascending and not
+// overlap. Only the pages that hold the rows are fetched, row group by row group, neighbouring pages in one ranged read. A batch
+// has the columns in the order of fieldIDs and its memory is valid until the next iteration. After an error the iteration ends.
 func (f *File) Read(ctx context.Context, fieldIDs []int, rows []RowRange, opts ReadOptions) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		s, err := f.newScan(ctx, fieldIDs, rows, opts)

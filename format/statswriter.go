@@ -8,7 +8,8 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/metadata"
 )
 
-// maxBoundBytes is where the bounds of texts are cut: longer ones would make the page index of a log message column larger than it is worth.
+// maxBoundBytes is where the bounds of texts are cut: longer ones would make the page index of a log message column larger than it
+// is worth.
 const maxBoundBytes = 64
 
 // columnStats gathers the least and greatest value of a page or column chunk. The zero value is empty.
@@ -75,7 +76,8 @@ func (s *columnStats) merge(o *columnStats, t Type) {
 	}
 }
 
-// encode returns the statistics in Parquet's form. minExact and maxExact tell whether the bounds are values of the column, rather than cut.
+// encode returns the statistics in Parquet's form. minExact and maxExact tell whether the bounds are values of the column, rather
+// than cut.
 func (s *columnStats) encode(t Type) (out metadata.EncodedStatistics, minExact, maxExact bool) {
 	out.SetNullCount(s.nulls)
 	out.AllNullValue = s.values == s.nulls
@@ -120,8 +122,8 @@ func cutMin(v []byte) (bound []byte, exact bool) {
 	return bytes.Clone(v[:wholeRunes(v, maxBoundBytes)]), false
 }
 
-// cutMax returns a text that is not less than v and short, and whether it is v itself. It cuts v and raises the last character that can be
-// raised. ok is false if there is none: then there is no short bound.
+// cutMax returns a text that is not less than v and short, and whether it is v itself. It cuts v and raises the last character
+// that can be raised. ok is false if there is none: then there is no short bound.
 func cutMax(v []byte) (bound []byte, exact, ok bool) {
 	if len(v) <= maxBoundBytes {
 		return bytes.Clone(v), true, true

@@ -16,7 +16,8 @@ func (w *chunkWriter) writeTexts(texts [][]byte, rowOf []int32) error {
 	return w.writeTextPages(texts, rowOf, w.choosePageBytes(texts), w.addPlain)
 }
 
-// writeTextPages cuts the chunk into pages of about so many bytes of text (0: any) and encodes their texts that are not null by encode.
+// writeTextPages cuts the chunk into pages of about so many bytes of text (0: any) and encodes their texts that are not null by
+// encode.
 func (w *chunkWriter) writeTextPages(texts [][]byte, rowOf []int32, pageBytes int, encode func(texts [][]byte)) error {
 	rows := len(texts)
 	if rowOf != nil {

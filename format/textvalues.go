@@ -191,7 +191,8 @@ func (v *textValues) readPlain(dst [][]byte) error {
 	return nil
 }
 
-// more decompresses more of a page in the PLAIN encoding, until the next value is whole. It returns the data and where the value ends.
+// more decompresses more of a page in the PLAIN encoding, until the next value is whole. It returns the data and where the value
+// ends.
 func (v *textValues) more(data []byte) ([]byte, int, error) {
 	end := 4
 	for {

@@ -11,8 +11,8 @@ var errThrift = errors.New("malformed Thrift structure")
 // maxThriftDepth bounds the nesting of structures that are skipped.
 const maxThriftDepth = 32
 
-// thriftReader reads Thrift's compact protocol from untrusted bytes. It never allocates more than the bytes can stand for. After the first error
-// every read returns zero and the error stays.
+// thriftReader reads Thrift's compact protocol from untrusted bytes. It never allocates more than the bytes can stand for. After
+// the first error every read returns zero and the error stays.
 type thriftReader struct {
 	buf []byte
 	pos int
@@ -72,8 +72,8 @@ func (r *thriftReader) bytes() []byte {
 	return r.buf[r.pos-int(n) : r.pos : r.pos]
 }
 
-// fields reads a struct: it calls visit for each field, which must read the field and return true, or return false to have it skipped.
-// The value of a boolean field is its kind, thriftTrue or thriftFalse.
+// fields reads a struct: it calls visit for each field, which must read the field and return true, or return false to have it
+// skipped. The value of a boolean field is its kind, thriftTrue or thriftFalse.
 func (r *thriftReader) fields(visit func(id int, kind byte) bool) { r.fieldsAt(0, visit) }
 
 func (r *thriftReader) fieldsAt(depth int, visit func(id int, kind byte) bool) {
@@ -103,7 +103,8 @@ func (r *thriftReader) list(visit func(kind byte)) {
 	}
 }
 
-// listHead reads the head of a list: how many elements follow, and of which kind. The number is never greater than the bytes that are left.
+// listHead reads the head of a list: how many elements follow, and of which kind. The number is never greater than the bytes that
+// are left.
 func (r *thriftReader) listHead() (n int, kind byte) {
 	head := r.byte()
 	size := uint64(head >> 4)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/parquet"
@@ -35,13 +36,14 @@ const (
 
 // WriterOptions say how a file is laid out. The zero value gives the defaults.
 type WriterOptions struct {
-	RowGroupRows int               // rows of a row group; default DefaultRowGroupRows
-	PageBytes    int               // bytes of a data page before compression, roughly, see FORMAT.md; default DefaultPageBytes
-	BloomColumns []string          // columns that get Parquet's own bloom filter (one for each row group with a non-null value)
-	Observer     Observer          // told every text written; nil: none
-	Effort       Effort            // how hard to compress
-	SortedBy     string            // column recorded as sorting column (ascending, nulls first); default DefaultSortColumn if present, NoSortColumn for none
-	Metadata     map[string]string // key-value pairs for the footer
+	RowGroupRows int      // rows of a row group; default DefaultRowGroupRows
+	PageBytes    int      // bytes of a data page before compression, roughly, see FORMAT.md; default DefaultPageBytes
+	BloomColumns []string // columns that get Parquet's own bloom filter (one for each row group with a non-null value)
+	Observer     Observer // told every text written; nil: none
+	Effort       Effort   // how hard to compress
+	// SortedBy is the column recorded as sorting column (ascending, nulls first); default DefaultSortColumn if present, NoSortColumn for none.
+	SortedBy string
+	Metadata map[string]string // key-value pairs for the footer
 }
 
 // Footer describes a finished file.
@@ -50,7 +52,8 @@ type Footer struct {
 	Size int64 // bytes of the whole file
 	// Metadata is a *metadata.FileMetaData of arrow-go, for the catalog to take the column statistics from.
 	Metadata any
-	// TextBounds lists the field ids of the string columns whose least and greatest value the footer bounds for every row group that has any.
+	// TextBounds lists the field ids of the string columns whose least and greatest value the footer bounds for every row group
+	// that has any.
 	TextBounds []int
 }
 
@@ -136,8 +139,8 @@ func keyValues(m map[string]string) (metadata.KeyValueMetadata, error) {
 }
 
 // Write writes the rows of b, which must be in the file's sort order and follow all rows written before. The batch has one column
-// for each field of the schema, found by field id. Rows are split into row groups of RowGroupRows, and the end of a call ends its last row group: callers pass
-// full row groups. An empty batch writes nothing. After an error the file is unusable.
+// for each field of the schema, found by field id. Rows are split into row groups of RowGroupRows, and the end of a call ends its
+// last row group: callers pass full row groups. An empty batch writes nothing. After an error the file is unusable.
 func (w *Writer) Write(b *Batch) error {
 	if w.err != nil {
 		return w.err
@@ -174,6 +177,9 @@ func (w *Writer) columns(b *Batch) ([]*Column, error) {
 }
 
 func (w *Writer) writeRowGroup(columns []*Column, start, end int) error {
+	if w.groups > math.MaxInt16 || w.rows+int64(end-start) > maxRows {
+		return fmt.Errorf("%w: %d row groups of %d rows are written, a file holds no more; start another", ErrInvalidBatch, w.groups, w.rows)
+	}
 	group := w.meta.AppendRowGroup()
 	if err := w.indexes.AppendRowGroup(); err != nil {
 		return fmt.Errorf("write row group: %w", err)
