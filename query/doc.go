@@ -19,8 +19,9 @@
 //	predicate.go, text.go, parse.go     the predicates, printed and parsed
 //	bind.go, value.go, node.go          a predicate bound to a table's schema
 //	eval.go, match.go                   its truth, over vectors
-//	bounds.go, prune*.go, sidecar.go    must and may, stage by stage
-//	engine.go, plan.go, cache.go        Plan and the caches
-//	scan.go, cursor.go, merge.go        reading: rows, batches, counts
+//	bounds.go, judge.go                 must and may: the algebra, and what statistics tell
+//	prune.go, prunetoken.go, prunefile.go   the stages, by metadata, sidecar and data file
+//	engine.go, plan.go, cache.go, meter.go  Plan, the cache and the counters
+//	scan.go, merge.go, cursor.go, reading.go, gather.go, row.go   reading: rows, batches, counts
 //	stats.go, explain.go                what happened and why
 package query
