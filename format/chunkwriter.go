@@ -36,8 +36,6 @@ type chunkWriter struct {
 	encoding int32
 	pages    metadata.EncodingStats
 	stats    columnStats // of the pages written
-	minExact bool
-	maxExact bool
 
 	// The page being built.
 	firstRow int

@@ -16,9 +16,7 @@ func TestExport(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(8, 8))
 	s := &Schema{}
-	for _, f := range wideSchema().Fields {
-		s.Fields = append(s.Fields, f)
-	}
+	s.Fields = append(s.Fields, wideSchema().Fields...)
 	b := randomBatch(r, s, 5000)
 	data, _ := writeFile(t, s, WriterOptions{RowGroupRows: 1700, PageBytes: 5000, BloomColumns: []string{"log_msg"}}, b)
 	require.NoError(t, os.WriteFile(dir+"/wide.parquet", data, 0o644))

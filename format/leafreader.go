@@ -323,7 +323,7 @@ func (l *leafReader) fillFloats(dst []float64) error {
 
 // convertTimes turns timestamps of other units into microseconds.
 func convertTimes(values []int64, c conversion) {
-	unit := int64(1000)
+	var unit int64
 	switch c {
 	case convertMillis:
 		unit = 1_000_000

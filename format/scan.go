@@ -67,12 +67,12 @@ type scan struct {
 
 // vectors is the memory of one column's batches.
 type vectors struct {
-	texts         [][]byte
-	ints          []int64
-	floats        []float64
-	bools         []bool
-	offsets, last []int32
-	keys, values  [][]byte
+	texts        [][]byte
+	ints         []int64
+	floats       []float64
+	bools        []bool
+	offsets      []int32
+	keys, values [][]byte
 }
 
 func (f *File) newScan(ctx context.Context, fieldIDs []int, rows []RowRange, opts ReadOptions) (s *scan, err error) {
