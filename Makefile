@@ -22,7 +22,7 @@ build:
 test:
 	@if command -v $(PYTHON) >/dev/null; then PYTHON=$(PYTHON) scripts/python-env; \
 	else echo "make test: there is no $(PYTHON), so the tests with DuckDB and pyiceberg are left out" >&2; fi
-	env FIRN_TEST_LONG=1 $$(command -v $(PYTHON) >/dev/null && echo FIRN_TEST_INTEROP=1) $(GO) test -timeout 30m $(TESTFLAGS) ./...
+	env FIRN_TEST_LONG=1 $$(command -v $(PYTHON) >/dev/null && echo FIRN_TEST_INTEROP=1) $(GO) test -timeout 60m $(TESTFLAGS) ./...
 
 # What needs nothing but Go, and little time.
 test-short:

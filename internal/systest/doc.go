@@ -3,7 +3,7 @@
 //
 // Long tests are switched on by environment variables:
 //
-//	FIRN_TEST_LONG=1     real corpora (the first 100,000 rows of each), 50 kills
+//	FIRN_TEST_LONG=1     real corpora (the first 50,000 rows of each), 50 kills
 //	FIRN_TEST_FULL=1     real corpora in full
 //	FIRN_TEST_INTEROP=1  pyiceberg and DuckDB read the tables (scripts/python-env installs them into .venv)
 //	FIRN_DATA=DIR        where the corpora are (*.jsonl, *.jsonl.zst); default ../shared/data beside the repository

@@ -95,7 +95,7 @@ func corpora(t *testing.T) []source {
 		t.Skipf("no corpora in %s (set FIRN_DATA)", dir)
 	}
 	sort.Strings(paths)
-	limit := int64(100_000)
+	limit := int64(50_000)
 	if enabled("FIRN_TEST_FULL") {
 		limit = 0
 	}
