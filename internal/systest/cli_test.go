@@ -151,7 +151,7 @@ func TestProgramAgainstOracle(t *testing.T) {
 	require.EqualValues(t, len(text), *report.InputBytes)
 	ok(t, lake, "verify", "web")
 	m := oracle.NewMapper(oracle.DefaultColumns())
-	list := questions(t, m, s, 12, 0, 21)
+	list := questions(t, m, s, 6, 0, 21)
 	queries := make([]oracle.Query, len(list))
 	for i := range list {
 		queries[i] = list[i].query

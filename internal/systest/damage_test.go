@@ -88,7 +88,7 @@ func TestDamagedSidecars(t *testing.T) {
 			require.Contains(t, log, "level=WARN", "a warning in the log")
 		})
 	}
-	flips := 25
+	flips := 15
 	if longTests() {
 		flips = 500
 	}

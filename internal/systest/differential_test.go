@@ -265,7 +265,7 @@ func TestDifferentialGenerated(t *testing.T) {
 	for seed := range int64(2) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			differential{
-				source: generated(loggen.Options{Seed: 100 + seed, Rows: 3000, Days: 3}), columns: typedColumns(), texts: 80, others: 60, seed: seed,
+				source: generated(loggen.Options{Seed: 100 + seed, Rows: 2000, Days: 3}), columns: typedColumns(), texts: 70, others: 50, seed: seed,
 				writer: firn.WriterOptions{BufferBytes: 1 << 20, TargetFileBytes: 64 << 10},
 			}.run(t)
 		})
