@@ -84,6 +84,9 @@ func TestBadInput(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			if testing.Short() && len(c.input) > 1<<20 {
+				t.Skip("long")
+			}
 			lake := t.TempDir()
 			rejects := filepath.Join(t.TempDir(), "rejects.jsonl")
 			r, o := loadFile(t, lake, "web", writeFile(t, []byte(c.input)), "--rejects", rejects)

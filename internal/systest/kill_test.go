@@ -57,8 +57,11 @@ func tagged(seed int64, rows int, word string) []byte {
 // TestKill kills firn load with signal 9 at random moments. Afterwards the table must open, verify, and hold each committed batch once.
 func TestKill(t *testing.T) {
 	kills := 3
-	if longTests() {
+	switch {
+	case longTests():
 		kills = 50
+	case testing.Short():
+		kills = 1
 	}
 	const rows = 6000
 	flags := []string{"--buffer-bytes", "1000000", "--file-bytes", "200000"}
