@@ -273,3 +273,6 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	op, f := s.begin(Delete, name)
 	return s.run(ctx, op, f, func() error { return s.inner.Delete(ctx, name) })
 }
+
+// Traits returns those of the inner store.
+func (s *Store) Traits() storage.Traits { return storage.TraitsOf(s.inner) }

@@ -132,3 +132,6 @@ func (w *writer) Write(p []byte) (int, error) {
 	w.bytesWritten.Add(int64(n))
 	return n, err
 }
+
+// Traits returns those of the inner store.
+func (s *Store) Traits() storage.Traits { return storage.TraitsOf(s.inner) }
