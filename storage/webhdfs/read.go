@@ -160,11 +160,16 @@ func (s *Store) sameFile(ctx context.Context, name string, before known) error {
 
 // fetchPart makes one attempt to fill p from offset off, and returns how many bytes came, and whether the object ends with them.
 func (s *Store) fetchPart(ctx context.Context, path string, p []byte, off int64, limit time.Duration) (n int, end bool, err error) {
-	response, w, err := s.open(ctx, path, off, int64(len(p)), limit)
+	r := request{
+		method: http.MethodGet, op: "OPEN", path: path,
+		params: []string{"offset", strconv.FormatInt(off, 10), "length", strconv.Itoa(len(p))},
+	}
+	watched, w := watch(ctx, limit)
+	defer w.stop()
+	response, err := s.open(watched, w, r, off, int64(len(p)))
 	if err != nil {
 		return 0, false, err
 	}
-	defer w.stop()
 	defer response.Body.Close() //nolint:errcheck // nothing is lost with it
 	server := response.Request.URL.Host
 	want := len(p)
@@ -181,7 +186,7 @@ func (s *Store) fetchPart(ctx context.Context, path string, p []byte, off int64,
 	if ctx.Err() == nil {
 		s.datanodes.fail(server)
 	}
-	return n, false, lost(response.Request.Context(), "OPEN", server, fmt.Errorf("%d of %d bytes at %d: %w", n, want, off, err))
+	return n, false, lost(watched, "OPEN", server, fmt.Errorf("%d of %d bytes at %d: %w", n, want, off, err))
 }
 
 // endsAt finds out whether a body of untold length broke off. If it did not, the object ends there, and the range behind it.
@@ -196,23 +201,8 @@ func (s *Store) endsAt(ctx context.Context, path string, size int64, server stri
 	return err
 }
 
-// open asks the namenode for a datanode, and that for a range of a file. The caller closes the body and stops the watchdog.
-func (s *Store) open(ctx context.Context, path string, off, length int64, limit time.Duration) (*http.Response, *watchdog, error) {
-	r := request{
-		method: http.MethodGet, op: "OPEN", path: path,
-		params: []string{"offset", strconv.FormatInt(off, 10), "length", strconv.FormatInt(length, 10)},
-	}
-	ctx, w := watch(ctx, limit)
-	response, err := s.openWatched(ctx, w, r, off, length)
-	if err != nil {
-		w.stop()
-		return nil, nil, err
-	}
-	return response, w, nil
-}
-
-// openWatched is open under a watchdog.
-func (s *Store) openWatched(ctx context.Context, w *watchdog, r request, off, length int64) (*http.Response, error) {
+// open asks the namenode for a datanode, and that for a range of a file. The caller closes the body.
+func (s *Store) open(ctx context.Context, w *watchdog, r request, off, length int64) (*http.Response, error) {
 	location, response, err := s.redirect(ctx, r, off, length)
 	if err != nil || response != nil {
 		return response, err
