@@ -43,8 +43,8 @@ type RowGroup struct {
 // What Open reads from the end of a file at first, and at most.
 const (
 	tailBytes      = 64 << 10
-	mostTailBytes  = 1 << 20 // of a remote store
-	tailFraction   = 128     // of a file, by which footer and page index are very likely in its tail
+	mostTailTimes  = 4   // of a remote store: of what its traits say
+	tailFraction   = 128 // of a file, by which footer and page index are very likely in its tail
 	maxFooterBytes = 128 << 20
 	footerTail     = 8 // length of the footer, magic
 )
@@ -78,11 +78,12 @@ func (f *File) tailGuess() int {
 	case !f.traits.Remote:
 		return tailBytes
 	case f.size <= 0:
-		return max(tailBytes, f.traits.TailBytes)
+		return f.traits.TailBytes
 	case f.size <= int64(f.traits.TailBytes):
 		return int(f.size) // a small file comes whole
 	}
-	return int(min(max(f.size/tailFraction, tailBytes), mostTailBytes))
+	least, most := min(f.traits.TailBytes, tailBytes), mostTailTimes*f.traits.TailBytes
+	return int(min(max(f.size/tailFraction, int64(least)), int64(most)))
 }
 
 // readTail reads the end of the file, and finds the file's size if it is not known.

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// tailBytes is how much of the end of a sidecar is read to open it; of one in a remote store up to mostTailBytes.
+	// tailBytes is how much of the end of a sidecar is read to open it; of one in a remote store, up to so many times what its traits say.
 	tailBytes     = 64 << 10
-	mostTailBytes = 512 << 10
+	mostTailTimes = 2
 	// wholeBytes is the size up to which a sidecar is kept as it was read, so that look-ups read nothing more. One in a remote store is kept if
 	// it came whole.
 	wholeBytes = 16 << 10
@@ -52,7 +52,8 @@ func tailGuess(traits storage.Traits, rows int64) int {
 	case rows*sidecarBytesPerRow <= int64(traits.TailBytes):
 		return traits.TailBytes
 	}
-	return int(min(max(rows*bloomBytesPerRow/2+headGuess, tailBytes), mostTailBytes))
+	least, most := min(traits.TailBytes, tailBytes), mostTailTimes*traits.TailBytes
+	return int(min(max(rows*bloomBytesPerRow/2+headGuess, int64(least)), int64(most)))
 }
 
 // open opens the sidecar of any data file, reading guess bytes of its end first.
