@@ -122,8 +122,8 @@ func locate(uri string, o Options, conf settings) (place, error) {
 		authority = strings.Join(o.NameNodes, ",")
 	}
 	if authority == "" {
-		return place{}, fmt.Errorf("%q names no namenode: write hdfs://host:port/dir, or set HADOOP_CONF_DIR to a directory whose core-site.xml has fs.defaultFS",
-			uri)
+		return place{}, fmt.Errorf("%q names no namenode: write hdfs://host:port/dir, or set HADOOP_CONF_DIR to a directory whose "+
+			"core-site.xml has fs.defaultFS", uri)
 	}
 	if err := checkDir(dir); err != nil {
 		return place{}, err

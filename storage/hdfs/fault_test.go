@@ -2,6 +2,7 @@ package hdfs
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -157,6 +158,7 @@ func TestNamenodeRestarts(t *testing.T) {
 			require.Equal(t, random(10_000, uint64(worker*objects+i)), back)
 		}
 	}
+	t.Run("Hangs", func(t *testing.T) { testHangingNamenode(t, server, s) })
 	listed := 0
 	for _, err := range s.List(t.Context(), "") {
 		require.NoError(t, err)
@@ -164,5 +166,21 @@ func TestNamenodeRestarts(t *testing.T) {
 	}
 	require.Equal(t, 3*objects, listed)
 	_, err := s.RemoveStale(t.Context(), -time.Hour) // what could not be tidied while the namenode was down
+	require.NoError(t, err)
+}
+
+// testHangingNamenode checks that nobody waits longer than his context allows, and that all goes on when the namenode does.
+func testHangingNamenode(t *testing.T, server *testservers.Server, s *Store) {
+	server.Signal(t, "namenode", syscall.SIGSTOP)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err := s.Stat(ctx, "dir/1-0")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, s.URI(""))
+	require.ErrorIs(t, storage.WriteObject(ctx, s, "dir/late", nil), context.DeadlineExceeded)
+	_, err = storage.ReadAll(ctx, s, "dir/1-1")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	server.Signal(t, "namenode", syscall.SIGCONT)
+	_, err = s.Stat(t.Context(), "dir/1-0")
 	require.NoError(t, err)
 }

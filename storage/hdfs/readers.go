@@ -210,7 +210,7 @@ func (rs *readers) open(ctx context.Context, name string) (*reader, error) {
 			select {
 			case r := <-opened:
 				r.close()
-			case <-failed:
+			case <-failed: //nolint:errcheck // nobody waits for it any more
 			}
 		}()
 		return nil, ctx.Err()
