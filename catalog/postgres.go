@@ -31,7 +31,7 @@ const (
 	// stuck there does not take effect long after it was given up here.
 	postgresTimeout       = 10 * time.Second
 	postgresServerTimeout = "9s"
-	postgresOpenPatience  = 10 * time.Second
+	postgresOpenPatience  = 5 * time.Second
 	postgresPatience      = 30 * time.Second
 )
 
