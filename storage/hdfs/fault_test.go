@@ -17,8 +17,11 @@ import (
 	"github.com/firnlog/firn/storage"
 )
 
-// patient gives the namenode of the test cluster time to notice a dead datanode (14 s) on a busy machine.
-func patient(o *Options) { o.RetryFor = 3 * time.Minute }
+// patience gives the namenode of the test cluster time to notice a dead datanode (14 s) on a busy machine.
+const patience = 3 * time.Minute
+
+// patient sets it.
+func patient(o *Options) { o.RetryFor = patience }
 
 // TestDatanodeFails kills and stops datanodes while others read and write.
 func TestDatanodeFails(t *testing.T) {
