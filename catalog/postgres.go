@@ -78,7 +78,7 @@ func postgresConfig(uri, catalogName string) (*pgx.ConnConfig, string, error) {
 		catalogName = name
 	}
 	query.Del("catalog_name")
-	parsed.RawQuery = query.Encode()
+	parsed.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // pgx takes a plus for a plus
 	config, err := pgx.ParseConfig(parsed.String())
 	if err != nil {
 		secret, _ := parsed.User.Password()
