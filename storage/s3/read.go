@@ -232,7 +232,7 @@ func (s *Store) receive(body io.Reader, f *fetch, moved func()) error {
 		s.bytesRead.Add(int64(n))
 		switch {
 		case f.got == len(f.p):
-		case err == io.EOF: //nolint:errorlint // io.Reader returns it as it is
+		case err == io.EOF:
 			return io.ErrUnexpectedEOF
 		case err != nil:
 			return err
