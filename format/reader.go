@@ -45,6 +45,7 @@ const (
 	tailBytes      = 64 << 10
 	mostTailTimes  = 4   // of a remote store: of what its traits say
 	tailFraction   = 128 // of a file, by which footer and page index are very likely in its tail
+	leastTail      = 4 << 10
 	maxFooterBytes = 128 << 20
 	footerTail     = 8 // length of the footer, magic
 )
@@ -75,14 +76,14 @@ func Open(ctx context.Context, store storage.Store, name string, size int64, sch
 // tailGuess returns how much of the end of the file is read first.
 func (f *File) tailGuess() int {
 	switch {
-	case !f.traits.Remote:
+	case !f.traits.Remote || f.traits.TailBytes <= 0:
 		return tailBytes
 	case f.size <= 0:
-		return f.traits.TailBytes
+		return max(f.traits.TailBytes, leastTail)
 	case f.size <= int64(f.traits.TailBytes):
 		return int(f.size) // a small file comes whole
 	}
-	least, most := min(f.traits.TailBytes, tailBytes), mostTailTimes*f.traits.TailBytes
+	least, most := min(f.traits.TailBytes, tailBytes), max(mostTailTimes*f.traits.TailBytes, leastTail)
 	return int(min(max(f.size/tailFraction, int64(least)), int64(most)))
 }
 

@@ -21,6 +21,7 @@ const (
 	bloomBytesPerRow   = 7 // per two rows
 	sidecarBytesPerRow = 40
 	headGuess          = 16 << 10
+	leastTail          = 4 << 10
 	// puffinTrailer ends a Puffin file: uint32 length of the footer's JSON, uint32 flags, magic.
 	puffinTrailer = 12
 	// largestHead bounds what is read if the head does not lie within tailBytes.
@@ -47,12 +48,12 @@ func Open(ctx context.Context, store storage.Store, name string, want Identity) 
 // tailGuess returns how much of the end of a sidecar is read first, if its data file has so many rows.
 func tailGuess(traits storage.Traits, rows int64) int {
 	switch {
-	case !traits.Remote:
+	case !traits.Remote || traits.TailBytes <= 0:
 		return tailBytes
 	case rows*sidecarBytesPerRow <= int64(traits.TailBytes):
-		return traits.TailBytes
+		return max(traits.TailBytes, leastTail)
 	}
-	least, most := min(traits.TailBytes, tailBytes), mostTailTimes*traits.TailBytes
+	least, most := min(traits.TailBytes, tailBytes), max(mostTailTimes*traits.TailBytes, leastTail)
 	return int(min(max(rows*bloomBytesPerRow/2+headGuess, int64(least)), int64(most)))
 }
 

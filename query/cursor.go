@@ -146,8 +146,11 @@ func (f *filePlan) rowBytes() int64 {
 
 // sizes returns the sizes of pieces, with fewer rows if the rows of the file are large.
 func (c *cursor) sizes() pieceSizes {
-	const chunkBytes = 4 << 20
+	chunkBytes := int64(4 << 20)
 	size := c.reading.scan.planner.engine.sizes
+	if c.reading.scan.planner.engine.remote() { // fewer pages are read twice, for two chunks
+		chunkBytes, size.most = remoteChunks*chunkBytes, remoteChunks*size.most
+	}
 	size.most = max(1, min(size.most, chunkBytes/c.file.rowBytes()))
 	size.least, size.first = min(size.least, size.most), min(size.first, size.most)
 	return size

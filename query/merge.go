@@ -22,7 +22,9 @@ type merger struct {
 // What is read ahead of the rows handed out.
 const (
 	firstWindow     = 4         // files of a remote store, at least, as long as nothing is known about how many of their candidates match
-	remoteDepth     = 32        // chunks of open files of a remote store, decoded or on their way
+	remoteChunks    = 4         // a chunk of a remote store is so many times as large as one of a local store
+	remoteDepth     = 12        // chunks of open files of a remote store, decoded or on their way
+	surplus         = 1.25      // of the rows that are expected over those that are needed, for fewer waits
 	aheadBytes      = 128 << 20 // decoded, of the first chunks of files that are not open yet
 	bloomedExpected = 0.25      // matches in a file, if its bloom filters have yet to be asked for a value
 )
@@ -97,30 +99,71 @@ func (m *merger) firstKey(f *filePlan) sortKey {
 func (m *merger) lookAhead(ctx context.Context, present *cursor) {
 	r := m.reading
 	remote, need := r.scan.planner.engine.remote(), float64(r.limit-m.emitted)
-	expected, guessed, bytes := 0.0, false, int64(0)
+	if present != nil && !remote {
+		return
+	}
+	var spans []span
 	for _, c := range m.open.cursors {
-		expected += c.expected()
+		spans = append(spans, m.spanOf(c.file, c.expected(), m.place(c.key().time)))
 	}
 	if present != nil {
-		if !remote {
-			return
-		}
-		expected += present.expected()
+		spans = append(spans, m.spanOf(present.file, present.expected(), m.place(m.firstKey(present.file).time)))
 	}
+	guessed, bytes := false, int64(0)
 	for i, f := range r.scan.files[m.next:] {
+		first := m.place(m.firstKey(f).time)
 		if i >= len(m.ahead) {
-			enough := expected >= need && !(guessed && i < firstWindow) || bytes >= aheadBytes && i >= r.scan.planner.engine.parallelism
+			enough := rowsBefore(spans, first) >= need && !(guessed && i < firstWindow) || bytes >= aheadBytes && i >= r.scan.planner.engine.parallelism
 			if (i > 0 || present != nil) && enough || i >= cap(r.slots) {
 				return
 			}
 			m.ahead = append(m.ahead, m.start(ctx, m.next+i))
 		} else if remote {
-			m.feed(ctx, m.ahead[i], need-expected)
+			m.feed(ctx, m.ahead[i], need-rowsBefore(spans, first))
 		}
-		expected += r.expectedOf(f)
+		spans = append(spans, m.spanOf(f, r.expectedOf(f), first))
 		guessed = guessed || remote && r.checked.Load() == 0 && f.certain.Load() < f.candidates.Load()
 		bytes += min(f.candidates.Load(), r.scan.planner.engine.sizes.most) * f.rowBytes()
 	}
+}
+
+// span is how many rows a file is expected to hand out, and between which places.
+type span struct {
+	first, last, rows float64
+}
+
+// place turns a time into a number that grows in the order of the reading.
+func (m *merger) place(t int64) float64 {
+	if m.newest {
+		return -float64(t)
+	}
+	return float64(t)
+}
+
+// spanOf returns the span of a file whose next row is at a place or behind it. Unless the store is remote, all its rows count as if they were there:
+// then the files behind are opened one after the other, as they turn out to be needed.
+func (m *merger) spanOf(f *filePlan, rows, first float64) span {
+	s := span{first: first, last: first, rows: rows}
+	last := f.oldest
+	if !m.newest {
+		last = f.newest
+	}
+	if m.reading.scan.planner.engine.remote() && last != math.MinInt64 && last != math.MaxInt64 {
+		s.last, s.rows = max(first, m.place(last)), rows/surplus
+	}
+	return s
+}
+
+// rowsBefore guesses how many rows come before a place, if those of each file are spread evenly.
+func rowsBefore(spans []span, place float64) (rows float64) {
+	for _, s := range spans {
+		if s.last > s.first {
+			rows += s.rows * min(1, max(0, (place-s.first)/(s.last-s.first)))
+		} else {
+			rows += s.rows
+		}
+	}
+	return rows
 }
 
 // feed reads more of a file that was opened ahead and whose first chunk turned out to be empty.

@@ -19,6 +19,7 @@ type reading struct {
 	counts counters
 	slots  chan struct{} // one for each piece of work that may run at once, waiting for the store included
 	gate   cpuGate       // of a remote store: bounds the pieces that use the CPU
+	share  int           // of the requests of a remote store, that reading one of the files may make at once
 
 	decoded, matched atomic.Int64
 	checked, passed  atomic.Int64  // rows that the residual was checked for, and for which it was true
@@ -38,6 +39,7 @@ func (s *Scan) newReading(counting bool) *reading {
 	}
 	if e := s.planner.engine; e.remote() {
 		r.gate = make(cpuGate, e.parallelism)
+		r.share = max(leastShare, e.width/max(1, len(s.files)))
 	}
 	if n := s.planner.request.Limit; n > 0 && !counting {
 		r.limit = int64(n)
@@ -79,6 +81,9 @@ func (r *reading) inSlot(ctx context.Context, do func() error) error {
 	return do()
 }
 
+// leastShare is how many requests each of many files may make at once: with fewer, too many bytes would be read along.
+const leastShare = 2
+
 // cpuGate is a format.Gate with room for so many; a nil one is always open.
 type cpuGate chan struct{}
 
@@ -99,7 +104,7 @@ func (g cpuGate) Leave() {
 // read calls use with each batch of rows of a data file.
 func (r *reading) read(ctx context.Context, f *filePlan, position int, ids []int, rows []format.RowRange, use func(b *format.Batch)) error {
 	r.touched[position].Store(true)
-	options := format.ReadOptions{Budget: r.scan.planner.engine.budget}
+	options := format.ReadOptions{Budget: r.scan.planner.engine.budget, Requests: r.share}
 	if r.gate != nil {
 		options.Gate = r.gate
 	}
