@@ -149,7 +149,7 @@ func TestSuite(t *testing.T) {
 	}
 	for name, newInner := range inners {
 		for setting, opts := range settings {
-			if name == "local" && setting != "default" && setting != "tiny" {
+			if name == "local" && setting != "default" {
 				continue // it flushes every object to the disk
 			}
 			t.Run(name+"/"+setting, func(t *testing.T) {
