@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -176,7 +177,7 @@ func TestOutcomesOfRESTCommits(t *testing.T) {
 			require.Equal(t, c.commits, commits)
 			if c.err != nil {
 				require.ErrorIs(t, err, c.err)
-				if c.err != ErrCommitUnknown {
+				if !errors.Is(c.err, ErrCommitUnknown) {
 					require.ErrorContains(t, err, "as the test wants it")
 					requireNoMoreThan(t, l, 0)
 					return

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,6 +127,6 @@ func TestRoundTrips(t *testing.T) {
 		require.Equal(t, cost{Rounds: 4, Reads: 1 + 11, Writes: 4, Deletes: 2}, meter(counted, appendOn(&seen)),
 			"a merge in a new process: the manifest list, 11 manifests at once, 4 objects at once, deletes at once")
 		list(seen, 23)()
-		require.Equal(t, cost{}, meter(counted, list(seen, 23)), fmt.Sprint("listed once for each state"))
+		require.Equal(t, cost{}, meter(counted, list(seen, 23)), "listed once for each state")
 	})
 }
