@@ -60,7 +60,7 @@ func BenchmarkWrite(b *testing.B) {
 func BenchmarkRead(b *testing.B) {
 	s := benchStore(b)
 	require.NoError(b, storage.WriteObject(b.Context(), s, "object", pattern(benchSize, 1)))
-	b.Cleanup(func() { require.NoError(b, s.Delete(b.Context(), "object")) })
+	defer func() { require.NoError(b, s.Delete(b.Context(), "object")) }()
 	for name, piece := range map[string]int{"1MiB": 1 << 20, "8MiB": 8 << 20, "32MiB": 32 << 20} {
 		b.Run("store/"+name, func(b *testing.B) {
 			b.SetBytes(benchSize)
@@ -89,7 +89,7 @@ func BenchmarkRead(b *testing.B) {
 func BenchmarkReadAt(b *testing.B) {
 	s := benchStore(b)
 	require.NoError(b, storage.WriteObject(b.Context(), s, "object", pattern(1<<20, 1)))
-	b.Cleanup(func() { require.NoError(b, s.Delete(b.Context(), "object")) })
+	defer func() { require.NoError(b, s.Delete(b.Context(), "object")) }()
 	p := make([]byte, 4<<10)
 	for b.Loop() {
 		require.NoError(b, s.ReadAt(b.Context(), "object", p, 12_345))

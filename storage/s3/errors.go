@@ -34,7 +34,7 @@ type verdict struct {
 var passingCodes = map[string]bool{
 	"SlowDown": true, "SlowDownRead": true, "SlowDownWrite": true, "ServiceUnavailable": true, "InternalError": true, "RequestTimeout": true,
 	"Throttling": true, "ThrottlingException": true, "ThrottledException": true, "RequestThrottled": true, "RequestThrottledException": true,
-	"RequestLimitExceeded": true, "TooManyRequests": true, "TooManyRequestsException": true, "BandwidthLimitExceeded": true, "EC2ThrottledException": true,
+	"RequestLimitExceeded": true, "TooManyRequests": true, "TooManyRequestsException": true, "BandwidthLimitExceeded": true,
 	"OperationAborted": true, "ConditionalRequestConflict": true, "TransactionInProgressException": true, "Busy": true,
 	// Bytes that were changed or lost on their way:
 	"BadDigest": true, "IncompleteBody": true, "XAmzContentChecksumMismatch": true, "XAmzContentSHA256Mismatch": true,
@@ -53,6 +53,8 @@ func verdictOf(err error) verdict {
 		// No answer, or an answer that broke off.
 		permanent := isPermanent(err)
 		return verdict{passing: !permanent, doubtful: !permanent}
+	case code == "PreconditionFailed": // also with status 200, to which the SDK gives another one
+		return verdict{}
 	case code == "ExpiredToken", code == "ExpiredTokenException", code == "TokenRefreshRequired", code == "RequestExpired", code == "InvalidToken",
 		headless && status == http.StatusBadRequest:
 		return verdict{expired: true}

@@ -70,12 +70,13 @@ func (s *Store) newMultipart(ctx context.Context, name, id string) *multipart {
 // add hands over the next part, which belongs to the upload from now on. It waits while too many parts are under way.
 func (m *multipart) add(data []byte) error {
 	if m.count == maxParts {
-		return fmt.Errorf("write %q in %s: more than %d parts of %d bytes; raise the size of parts", m.name, m.store.uri, maxParts, m.store.options.PartBytes)
+		return fmt.Errorf("write %q in %s: more than %d parts of %d bytes; raise the size of parts",
+			m.name, m.store.uri, maxParts, m.store.options.PartBytes)
 	}
 	select {
 	case m.store.slots <- struct{}{}:
 	case <-m.stopped:
-		return m.failure()
+		return cmp.Or(m.failure(), errStopped)
 	}
 	m.count++
 	number := m.count
@@ -96,18 +97,17 @@ func (m *multipart) failure() error {
 // commit uploads the last bytes, waits for all parts and completes the object.
 func (m *multipart) commit(ctx context.Context, last []byte) error {
 	defer m.cut()
-	if len(last) > 0 {
-		if err := m.add(last); err != nil {
-			return errors.Join(err, m.abort(ctx))
-		}
-	}
 	unhook := context.AfterFunc(ctx, m.stop)
+	var err error
+	if len(last) > 0 {
+		err = m.add(last)
+	}
 	m.running.Wait()
 	unhook()
-	if err := ctx.Err(); err != nil {
-		return errors.Join(fmt.Errorf("commit %q in %s: %w", m.name, m.store.uri, err), m.abort(ctx))
+	if ctxErr := ctx.Err(); ctxErr != nil {
+		return errors.Join(fmt.Errorf("commit %q in %s: %w", m.name, m.store.uri, ctxErr), m.abort(ctx))
 	}
-	if err := m.failure(); err != nil {
+	if err = cmp.Or(m.failure(), err); err != nil {
 		return errors.Join(err, m.abort(ctx))
 	}
 	id, err := m.uploadID()

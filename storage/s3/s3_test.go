@@ -63,7 +63,8 @@ func TestParseURI(t *testing.T) {
 		require.Equal(t, want, [3]string{scheme, bucket, prefix}, uri)
 	}
 	for _, uri := range []string{
-		"", "bucket", "/bucket", "s3:bucket", "s3://", "s3:///lake", "http://bucket/lake", "s3://bucket//lake", "s3://bucket/../x", "s3://user@bucket/x", "s3://host:80/x",
+		"", "bucket", "/bucket", "s3:bucket", "s3://", "s3:///lake", "http://bucket/lake", "s3://bucket//lake", "s3://bucket/../x",
+		"s3://user@bucket/x", "s3://host:80/x",
 	} {
 		_, _, _, err := parseURI(uri)
 		require.Error(t, err, uri)
@@ -175,7 +176,9 @@ func TestContentRange(t *testing.T) {
 	first, last, size, ok := parseContentRange("bytes 5-9/100")
 	require.True(t, ok)
 	require.Equal(t, [3]int64{5, 9, 100}, [3]int64{first, last, size})
-	for _, bad := range []string{"", "bytes", "bytes */100", "bytes 5-9/*", "bytes 9-5/100", "bytes 5-100/100", "bytes -1-5/9", "bytes 0--1/0", "x 0-1/2"} {
+	for _, bad := range []string{"", "bytes", "bytes */100", "bytes 5-9/*", "bytes 9-5/100", "bytes 5-100/100", "bytes -1-5/9",
+		"bytes 0--1/0", "x 0-1/2",
+	} {
 		_, _, _, ok := parseContentRange(bad)
 		require.False(t, ok, bad)
 	}

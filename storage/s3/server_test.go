@@ -28,7 +28,8 @@ func onServers(t *testing.T, test func(t *testing.T, server *testservers.Server)
 		server := httptest.NewServer(newImitation())
 		defer server.Close()
 		test(t, &testservers.Server{Vars: map[string]string{
-			"S3_ENDPOINT": server.URL, "S3_BUCKET": "test", "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "IMITATION": "1",
+			"S3_ENDPOINT": server.URL, "S3_BUCKET": "test", "IMITATION": "1",
+			"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret",
 		}})
 	})
 	onRealServers(t, test)
