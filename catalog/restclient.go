@@ -131,9 +131,13 @@ func (c *restClient) do(ctx context.Context, r restRequest) (http.Header, error)
 
 // restAway says whether the same request may be answered soon.
 func restAway(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var dns *net.DNSError
 	switch status := statusOf(err); status {
 	case 0:
-		return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, errAnswer)
+		return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, errAnswer) && !errors.As(err, &certificate) &&
+			!errors.As(err, &record) && (!errors.As(err, &dns) || !dns.IsNotFound)
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}

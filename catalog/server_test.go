@@ -42,14 +42,14 @@ func restOf(s *testservers.Server) string     { return s.Vars["REST_URI"] }
 // TestServerContention lets processes append to one table as fast as they can.
 func TestServerContention(t *testing.T) {
 	for name, c := range map[string]struct {
-		uri             func() string
+		uri             func(t *testing.T) string
 		processes, each int
 	}{
-		"postgres": {func() string { return postgresOf(testservers.Shared(t, "postgres")) }, 8, 50},
-		"rest":     {func() string { return restOf(testservers.Shared(t, "rest")) }, 4, 12},
+		"postgres": {func(t *testing.T) string { return postgresOf(testservers.Shared(t, "postgres")) }, 8, 50},
+		"rest":     {func(t *testing.T) string { return restOf(testservers.Shared(t, "rest")) }, 4, 12},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newServerLake(t, c.uri())
+			l := newServerLake(t, c.uri(t))
 			l.create(t, TableSpec{Name: "web"})
 			start := time.Now()
 			names, err := appendInProcesses(l, c.processes, c.each)

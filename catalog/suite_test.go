@@ -18,14 +18,19 @@ func TestSuite(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs all tests several times")
 	}
-	t.Run("rest within the process", func(t *testing.T) { runSuite(t, "rest") })
-	t.Run("postgres", func(t *testing.T) { runSuite(t, testservers.Shared(t, "postgres").Vars["POSTGRES_URI"]) })
-	t.Run("rest of Java", func(t *testing.T) { runSuite(t, testservers.Shared(t, "rest").Vars["REST_URI"]) })
+	t.Run("rest within the process", func(t *testing.T) { runSuite(t, "rest", "Many|AllKinds|Awkward|Deletes|Clocks") })
+	t.Run("postgres", func(t *testing.T) { runSuite(t, testservers.Shared(t, "postgres").Vars["POSTGRES_URI"], "Nothing") })
+	t.Run("rest of Java", func(t *testing.T) { runSuite(t, testservers.Shared(t, "rest").Vars["REST_URI"], "Nothing") })
 }
 
-// runSuite leaves out what has nothing to do with who keeps the tables, and what starts servers of its own.
-func runSuite(t *testing.T, catalog string) {
-	cmd := exec.Command(os.Args[0], "-test.short", "-test.skip=Fuzz|Bench|Bounds|Statistics|Avro|Manifests|Names|Pauses|Open|Server")
+// runSuite leaves out what has nothing to do with who keeps the tables, and what starts servers of its own; the slow tests only where
+// there are no servers.
+func runSuite(t *testing.T, catalog, slow string) {
+	skip := "Fuzz|Bench|Bounds|Statistics|Avro|Manifests|Names|Pauses|Open|Server|REST|Postgres"
+	if !testservers.Enabled() {
+		skip += "|" + slow
+	}
+	cmd := exec.Command(os.Args[0], "-test.short", "-test.skip="+skip)
 	cmd.Env = append(os.Environ(), testCatalog+"="+catalog, "FIRN_TEST_SERVERS=")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
