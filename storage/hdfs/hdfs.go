@@ -92,6 +92,10 @@ func configure(uri string, o Options, env func(string) string) (*Store, error) {
 	if err := login(o.Kerberos, &s.client, env); err != nil {
 		return nil, err
 	}
+	if s.client.DataTransferProtection == hadoop.DataTransferProtectionIntegrity {
+		return nil, errors.New("the client library cannot read from datanodes with dfs.data.transfer.protection integrity: " +
+			"let them offer authentication, or privacy with dfs.encrypt.data.transfer.cipher.suites AES/CTR/NoPadding, or use webhdfs://")
+	}
 	if s.client.KerberosClient != nil {
 		s.user = s.client.KerberosClient.Credentials.UserName()
 	} else if s.user, err = userName(o, env); err != nil {
@@ -107,14 +111,16 @@ func configure(uri string, o Options, env func(string) string) (*Store, error) {
 
 // sweep closes what is idle, until the store is closed.
 func (s *Store) sweep() {
-	ticker := time.NewTicker(max(s.options.IdleTimeout/2, time.Millisecond))
+	o := s.options
+	forgotten := 2 * max(o.IdleTimeout, writePatience*o.OperationTimeout) // by readers and writers, which have parked or ended by then
+	ticker := time.NewTicker(max(o.IdleTimeout/2, time.Millisecond))
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			now := s.options.Now()
+			now := o.Now()
 			s.readers.sweep(now)
-			s.sessions.sweep(now.Add(-2 * s.options.IdleTimeout))
+			s.sessions.sweep(now.Add(-o.IdleTimeout), now.Add(-forgotten))
 		case <-s.stop:
 			return
 		}

@@ -89,6 +89,23 @@ func TestConformanceSpilled(t *testing.T) {
 	}, "a:b;c,d")
 }
 
+// TestConformanceWithoutRights runs the suite as a user who may do nothing but work in one directory.
+func TestConformanceWithoutRights(t *testing.T) {
+	server := shared(t)
+	storetest.Run(t, func(t testing.TB) storage.Store {
+		owner := open(t, server, nil)
+		sess, done, err := owner.sessions.shared(t.Context())
+		require.NoError(t, err)
+		defer done()
+		require.NoError(t, sess.client.MkdirAll(owner.place.dir, dirMode))
+		require.NoError(t, sess.client.Chown(owner.place.dir, "lake", "lake"))
+		s, err := Open(t.Context(), owner.URI(""), Options{User: "lake", Logger: logger(t)})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		return s
+	}, "a:b;c,d")
+}
+
 func TestOneWinner(t *testing.T) {
 	server := shared(t)
 	stores := []*Store{open(t, server, nil)}

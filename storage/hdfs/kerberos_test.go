@@ -39,6 +39,7 @@ func TestKerberos(t *testing.T) {
 					o.Kerberos.Principal = "lake"
 				})
 			}, "a:b;c,d")
+			testTicketCache(t, options)
 			testKerberosErrors(t, options)
 		})
 	}
@@ -49,11 +50,13 @@ func testKerberosErrors(t *testing.T, good Options) {
 	t.Helper()
 	t.Setenv("KRB5CCNAME", filepath.Join(t.TempDir(), "none"))
 	for want, change := range map[string]func(*Options){
-		"kinit":     func(o *Options) { o.Kerberos.Keytab = "" },
-		"principal": func(o *Options) { o.Kerberos.Principal = "" },
-		"nowhere":   func(o *Options) { o.Kerberos.Keytab = "/nowhere" },
-		"stranger":  func(o *Options) { o.Kerberos.Principal = "stranger" },
-		"KRB5":      func(o *Options) { o.Kerberos.Krb5Conf = "/none" },
+		"kinit":       func(o *Options) { o.Kerberos.Keytab = "" },
+		"principal":   func(o *Options) { o.Kerberos.Principal = "" },
+		"nowhere":     func(o *Options) { o.Kerberos.Keytab = "/nowhere" },
+		"stranger":    func(o *Options) { o.Kerberos.Principal = "stranger" },
+		"KRB5_CONFIG": func(o *Options) { o.Kerberos.Krb5Conf = "/none" },
+		"AES/CTR":     func(o *Options) { o.Kerberos.DataTransferProtection = "integrity" },
+		"write auth":  func(o *Options) { o.Kerberos.DataTransferProtection = "much" },
 	} {
 		o := good
 		change(&o)

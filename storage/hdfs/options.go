@@ -30,8 +30,8 @@ type Options struct {
 	OperationTimeout time.Duration
 	// NameNodeTimeout bounds the wait for the answer to one call. Default 20 s.
 	NameNodeTimeout time.Duration
-	// RetryFor is for how long an operation is tried again while the cluster fails (nodes dead or hung, the namenode restarting or in
-	// safe mode). Default 60 s. The caller's context may end it earlier.
+	// RetryFor is for how long after its first failure an operation is tried again while the cluster fails (nodes dead or hung, the
+	// namenode restarting or in safe mode). Default 60 s. The caller's context may end it earlier.
 	RetryFor time.Duration
 
 	// SpoolBytes of an object being written are kept in memory, the rest in a file in SpoolDir, until Commit. Default 64 MiB.
@@ -71,7 +71,8 @@ type Kerberos struct {
 	Krb5Conf string
 	// ServicePrincipal is the namenode's, such as nn/_HOST. Default: dfs.namenode.kerberos.principal of ConfDir, else hdfs/_HOST.
 	ServicePrincipal string
-	// DataTransferProtection is authentication, integrity or privacy. Default: dfs.data.transfer.protection of ConfDir.
+	// DataTransferProtection is authentication or privacy. Default: dfs.data.transfer.protection of ConfDir. Privacy takes datanodes that
+	// offer AES (dfs.encrypt.data.transfer.cipher.suites), and integrity is refused: the client library cannot read either.
 	DataTransferProtection string
 }
 

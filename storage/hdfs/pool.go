@@ -181,8 +181,8 @@ func (p *sessions) giveBack(sess *session) {
 	}
 }
 
-// sweep closes what was not used since a time.
-func (p *sessions) sweep(since time.Time) {
+// sweep closes the sessions for writers that were not used since a time, and the connections to datanodes not used since another.
+func (p *sessions) sweep(since, forgotten time.Time) {
 	p.mu.Lock()
 	var old []*session
 	p.writers = slices.DeleteFunc(p.writers, func(w idleWriter) bool {
@@ -201,7 +201,7 @@ func (p *sessions) sweep(since time.Time) {
 		p.drop(sess)
 	}
 	for _, sess := range live {
-		sess.closeData(since)
+		sess.closeData(forgotten)
 		sess.release()
 	}
 }
@@ -240,6 +240,7 @@ func call[T any](ctx context.Context, p *sessions, f func(*hadoop.Client) (T, er
 	go func() {
 		defer done()
 		value, err := f(sess.client)
+		sess.note(err)
 		answers <- answer{value, err}
 	}()
 	select {

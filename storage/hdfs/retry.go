@@ -18,6 +18,8 @@ import (
 const (
 	firstPause = 50 * time.Millisecond
 	longPause  = 2 * time.Second
+
+	minAttempts = 4 // before an operation is given up, since one attempt may take as long as RetryFor
 )
 
 // passing are the exceptions of Java that pass: the cluster starts, fails over, or has not noticed a dead node yet.
@@ -77,7 +79,7 @@ func (s *Store) retry(ctx context.Context, what string, f func(n int) error) err
 
 // retryFor is retry with a time of its own.
 func (s *Store) retryFor(ctx context.Context, most time.Duration, what string, f func(n int) error) error {
-	start := s.options.Now()
+	var start time.Time // of the first failure: what has worked for long may be tried again all the same
 	pause := firstPause
 	for n := 0; ; n++ {
 		if err := ctx.Err(); err != nil {
@@ -93,7 +95,10 @@ func (s *Store) retryFor(ctx context.Context, most time.Duration, what string, f
 			}
 			return fmt.Errorf("%w (the last error was: %w)", ctxErr, err)
 		}
-		if spent := s.options.Now().Sub(start); spent+pause > most {
+		if n == 0 {
+			start = s.options.Now()
+		}
+		if spent := s.options.Now().Sub(start); n+1 >= minAttempts && spent+pause > most {
 			return fmt.Errorf("gave up after %d attempts in %v: %w", n+1, spent.Round(time.Millisecond), err)
 		}
 		s.options.Logger.Warn("HDFS failed, trying again", "what", what, "where", s.place.uri, "attempt", n+1, "error", err)
@@ -129,6 +134,9 @@ func (s *Store) failed(operation, name string, err error) error {
 		return fmt.Errorf("%s: %w", what, storage.ErrNotExist)
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("%s: %w", what, storage.ErrExist)
+	case s.client.DataTransferProtection != "" && strings.Contains(err.Error(), "invalid wire-format"):
+		return fmt.Errorf("%s: the client library cannot read encrypted data unless the datanodes offer AES: "+
+			"set dfs.encrypt.data.transfer.cipher.suites to AES/CTR/NoPadding there, or use webhdfs://: %w", what, err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%s: the user %q may not do that; check owner and mode of the directory, or set HADOOP_USER_NAME: %w", what, s.user, err)
 	case errors.As(err, &remote):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -93,6 +94,13 @@ func (sess *session) guard() (unlock func()) {
 	return func() {
 		sess.warm.Store(true)
 		sess.first.Unlock()
+	}
+}
+
+// note looks at the error of a call: a client that has lost its namenode tries to find one again only after five seconds.
+func (sess *session) note(err error) {
+	if err != nil && strings.Contains(err.Error(), "no available namenodes") {
+		sess.broken.Store(true)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 )
 
@@ -65,6 +66,7 @@ func (s *spool) spill(p []byte) error {
 			return &spoolError{err}
 		}
 		s.file = file
+		_ = os.Remove(file.Name()) // where the system allows it; else when it is closed
 	}
 	if _, err := s.file.Write(p); err != nil {
 		return &spoolError{err}
@@ -109,7 +111,10 @@ func (s *spool) close() error {
 	if s.file == nil {
 		return nil
 	}
-	err := errors.Join(s.file.Close(), os.Remove(s.file.Name()))
+	err := s.file.Close()
+	if removeErr := os.Remove(s.file.Name()); removeErr != nil && !errors.Is(removeErr, fs.ErrNotExist) {
+		err = errors.Join(err, removeErr)
+	}
 	s.file = nil
 	return err
 }
