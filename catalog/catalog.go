@@ -27,8 +27,8 @@ var (
 	ErrInvalid = errors.New("invalid argument")
 	// ErrConflict says that other writers kept moving the table, or that they made the wanted change impossible; nothing was committed.
 	ErrConflict = errors.New("commit lost against other writers")
-	// ErrCommitUnknown says that a commit failed in a way that leaves its outcome open and that the catalog could not be asked
-	// afterwards: load the table again before doing anything else.
+	// ErrCommitUnknown says that a commit failed in a way that leaves its outcome open: either the catalog could not be asked afterwards,
+	// or it had not carried out the request yet and may still do so. Load the table again before doing anything else.
 	ErrCommitUnknown = errors.New("outcome of the commit is unknown")
 	// ErrFilesKept says that a table was dropped from the catalog but that (some of) its files were left where they are.
 	ErrFilesKept = errors.New("table dropped, files kept")

@@ -109,7 +109,7 @@ func (o *openAttempt) explain(t *Table, err error) error {
 	return fmt.Errorf("committing to %s: %w", t.Name(), err)
 }
 
-// tryCommit makes one attempt, and also returns the state it was made on, if it came that far. Its errors are those of
+// tryCommit makes one attempt, and also returns the state that it was made on last, if it came that far. Its errors are those of
 // backend.commitTable.
 func (c *Catalog) tryCommit(ctx context.Context, t *Table, ch change, again bool) (done *Table, base *table.Table, err error) {
 	leave, err := c.enter(ctx, t.Name())
@@ -133,9 +133,9 @@ func (c *Catalog) tryCommit(ctx context.Context, t *Table, ch change, again bool
 	if err != nil {
 		return nil, base, fmt.Errorf("%w: %w", errNotCommitted, err)
 	}
+	try := &attempt{backend: c.backend, base: base, written: files.wait, now: c.now}
 	staged := table.New(base.Identifier(), metadata, base.MetadataLocation(),
-		func(context.Context) (iceio.IO, error) { return files, nil },
-		&attempt{backend: c.backend, base: base, written: files.wait, now: c.now})
+		func(context.Context) (iceio.IO, error) { return files, nil }, try)
 	tx := staged.NewTransaction()
 	if err := ch.stage(ctx, staged, tx); err != nil {
 		c.discardAttempt(ctx, files)
@@ -147,11 +147,11 @@ func (c *Catalog) tryCommit(ctx context.Context, t *Table, ch change, again bool
 			c.discardAttempt(ctx, files)
 		}
 		_, _ = files.finish()
-		return nil, base, err
+		return nil, try.base, err
 	}
 	c.cleanUp(ctx, files, committed)
 	return c.view(table.New(committed.Identifier(), committed.Metadata(), committed.MetadataLocation(),
-		c.fileSystem, c.backend)), base, nil
+		c.fileSystem, c.backend)), try.base, nil
 }
 
 // stagingIO returns the view of the store for a commit that builds on base.

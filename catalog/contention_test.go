@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/apache/iceberg-go/table"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -275,6 +276,35 @@ func TestChangesOfAllKindsAtOnce(t *testing.T) {
 	files, rows := totalRows(t, tbl)
 	require.Equal(t, 20, files)
 	require.EqualValues(t, 2*55, rows)
+}
+
+// TestRetriesOfIcebergItself lets iceberg-go try again by itself, as another engine may have set a table up.
+func TestRetriesOfIcebergItself(t *testing.T) {
+	ctx := context.Background()
+	l := newLake(t)
+	tbl := l.create(t, TableSpec{Name: "web", Properties: map[string]string{"commit.retry.num-retries": "3", "commit.retry.min-wait-ms": "1",
+		"commit.retry.max-wait-ms": "2", "commit.manifest.min-count-to-merge": "3"}})
+	other := l.open(t)
+	theirs, err := other.Load(ctx, "web")
+	require.NoError(t, err)
+	shaky := shake(l)
+	shaky.onCommit = func(n int64, do func() (table.Metadata, string, error)) (table.Metadata, string, error) {
+		if n%2 == 1 {
+			_, err := theirs.Append(ctx, oneFile(t, l, tbl), AppendOptions{})
+			require.NoError(t, err)
+		}
+		return do()
+	}
+	for range 5 {
+		_, err = tbl.Append(ctx, oneFile(t, l, tbl), AppendOptions{})
+		require.NoError(t, err)
+	}
+	require.EqualValues(t, 10, shaky.commits.Load(), "each was lost once")
+	fresh := requireOnce(t, l, 10)
+	for i, snapshot := range fresh.Snapshots()[1:] {
+		require.Equal(t, fresh.Snapshots()[i].ID, snapshot.ParentID)
+	}
+	requireNoLitter(t, l, fresh)
 }
 
 func TestPausesGrowAndAreSpread(t *testing.T) {

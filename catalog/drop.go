@@ -41,6 +41,7 @@ func (c *Catalog) Drop(ctx context.Context, name string) error {
 	}
 	c.mu.Lock()
 	delete(c.views, fullName(ident))
+	delete(c.manifests, fullName(ident))
 	c.mu.Unlock()
 
 	kept = append(kept, c.purge(ctx, files)...)

@@ -50,6 +50,9 @@ func readObject(ctx context.Context, store storage.Store, name string, sizeHint 
 		return nil, err
 	}
 	if size == int64(n) {
+		if n < len(tail)/2 {
+			return bytes.Clone(tail[:n]), nil // it may be kept, and must not keep what was set aside for it
+		}
 		return tail[:n:n], nil
 	}
 	whole := make([]byte, size)
