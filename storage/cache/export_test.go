@@ -1,0 +1,4 @@
+package cache
+
+// CPUTime is cpuTime, for tests in package cache_test.
+var CPUTime = cpuTime
