@@ -16,8 +16,6 @@ import (
 	"github.com/apache/iceberg-go/table"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/firnlog/firn/storage/local"
 )
 
 // Environment of a re-executed test binary that appends for a test in another process.
@@ -165,7 +163,7 @@ func appendInProcesses(l lake, processes, each int) (names []string, err error) 
 		names = append(names, who)
 		group.Go(func() error {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestAppender$", "-test.count=1")
-			cmd.Env = append(os.Environ(), appenderLake+"="+l.dir, appenderName+"="+who, appenderCount+"="+strconv.Itoa(each),
+			cmd.Env = append(os.Environ(), appenderLake+"="+l.store.URI(""), appenderName+"="+who, appenderCount+"="+strconv.Itoa(each),
 				appenderURI+"="+l.uri, appenderLabel+"="+l.name)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				return fmt.Errorf("%w: %s", err, out)
@@ -184,10 +182,7 @@ func TestAppender(t *testing.T) {
 	}
 	count, err := strconv.Atoi(os.Getenv(appenderCount))
 	require.NoError(t, err)
-	files, err := local.New(dir)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, files.Close()) }()
-	l := lake{dir: dir, store: files, uri: os.Getenv(appenderURI), name: os.Getenv(appenderLabel)}.open(t)
+	l := lake{dir: dir, store: openStore(t, dir), uri: os.Getenv(appenderURI), name: os.Getenv(appenderLabel)}.open(t)
 	require.NoError(t, appendMany(context.Background(), t, l, os.Getenv(appenderName), count))
 }
 

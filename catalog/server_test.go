@@ -19,21 +19,72 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/firnlog/firn/internal/testservers"
+	"github.com/firnlog/firn/storage"
+	"github.com/firnlog/firn/storage/hdfs"
 	"github.com/firnlog/firn/storage/local"
+	"github.com/firnlog/firn/storage/s3"
 )
 
 // newServerLake makes a lake in a new directory whose tables a server keeps.
 func newServerLake(t *testing.T, uri string) lake {
 	t.Helper()
-	dir := t.TempDir()
-	files, err := local.New(dir)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, files.Close()) })
+	return newLakeAt(t, uri, "file://"+t.TempDir())
+}
+
+// newLakeAt makes a lake in any store with any catalog, apart from all other lakes.
+func newLakeAt(t *testing.T, catalog, store string) lake {
+	t.Helper()
 	name := fmt.Sprintf("lake-%x", rand.Uint64())
-	if strings.HasPrefix(uri, "http") {
-		uri += "/c/" + name
+	switch {
+	case strings.HasPrefix(catalog, "http"):
+		catalog += "/c/" + name
+	case catalog == "":
+		catalog = "sqlite://" + filepath.Join(t.TempDir(), "catalog.db")
 	}
-	return lake{dir: dir, store: files, uri: uri, name: name}.open(t)
+	if !strings.HasPrefix(store, "file:") {
+		store += "/" + name
+	}
+	return lake{dir: store, store: openStore(t, store), uri: catalog, name: name}.open(t)
+}
+
+// openStore opens the store that a URI names, with settings from the environment.
+func openStore(t *testing.T, uri string) storage.Store {
+	t.Helper()
+	var store interface {
+		storage.Store
+		Close() error
+	}
+	var err error
+	switch scheme, rest, _ := strings.Cut(uri, "://"); scheme {
+	case "s3":
+		store, err = s3.Open(context.Background(), uri, s3.Options{})
+	case "hdfs":
+		store, err = hdfs.Open(context.Background(), uri, hdfs.Options{})
+	default:
+		store, err = local.New(rest)
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	return store
+}
+
+// s3Of returns a place in S3, and sets the environment for it.
+func s3Of(t *testing.T) string {
+	t.Helper()
+	s := testservers.Shared(t, "s3")
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"} {
+		t.Setenv(name, s.Vars[name])
+	}
+	t.Setenv("AWS_ENDPOINT_URL", s.Vars["S3_ENDPOINT"])
+	t.Setenv("S3_ENDPOINT", s.Vars["S3_ENDPOINT"]) // for the REST server's script
+	return "s3://" + s.Vars["S3_BUCKET"] + "/firn-catalog"
+}
+
+func hdfsOf(t *testing.T) string {
+	t.Helper()
+	s := testservers.Shared(t, "hdfs", "HDFS_DATANODES=3", "HDFS_EC=XOR-2-1-1024k")
+	t.Setenv("HADOOP_USER_NAME", s.Vars["HDFS_USER"])
+	return "hdfs://" + s.Vars["HDFS_NAMENODE"] + "/firn-catalog"
 }
 
 func postgresOf(s *testservers.Server) string { return s.Vars["POSTGRES_URI"] }
@@ -41,15 +92,24 @@ func restOf(s *testservers.Server) string     { return s.Vars["REST_URI"] }
 
 // TestServerContention lets processes append to one table as fast as they can.
 func TestServerContention(t *testing.T) {
+	files := func(t *testing.T) string { return "file://" + t.TempDir() }
 	for name, c := range map[string]struct {
-		uri             func(t *testing.T) string
+		catalog, store  func(t *testing.T) string
 		processes, each int
 	}{
-		"postgres": {func(t *testing.T) string { return postgresOf(testservers.Shared(t, "postgres")) }, 8, 50},
-		"rest":     {func(t *testing.T) string { return restOf(testservers.Shared(t, "rest")) }, 4, 12},
+		"postgres, local": {func(t *testing.T) string { return postgresOf(testservers.Shared(t, "postgres")) }, files, 8, 50},
+		"postgres, s3":    {func(t *testing.T) string { return postgresOf(testservers.Shared(t, "postgres")) }, s3Of, 8, 50},
+		"sqlite, hdfs":    {func(*testing.T) string { return "" }, hdfsOf, 8, 50},
+		"rest, local":     {func(t *testing.T) string { return restOf(testservers.Shared(t, "rest")) }, files, 4, 12},
+		"rest, s3": {func(t *testing.T) string {
+			jdbc := testservers.Shared(t, "postgres").Vars["POSTGRES_JDBC"]
+			return restOf(testservers.Own(t, "rest", "REST_WAREHOUSE=s3://test/firn-rest", "REST_JDBC="+jdbc))
+		}, s3Of, 4, 12},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newServerLake(t, c.uri(t))
+			testservers.Need(t)
+			store := c.store(t) // first: it sets the environment
+			l := newLakeAt(t, c.catalog(t), store)
 			l.create(t, TableSpec{Name: "web"})
 			start := time.Now()
 			names, err := appendInProcesses(l, c.processes, c.each)
