@@ -82,7 +82,10 @@ func BenchmarkOpen(b *testing.B) {
 	require.NoError(b, storage.WriteObject(b.Context(), inner, benchName, data))
 	s := openCache(b, inner, Options{Dir: dir})
 	for i := range 90_000 {
-		h := &header{store: s.uri, name: fmt.Sprint(i), blockBytes: s.opts.BlockBytes, length: len(data), size: 100, flags: flagSizeKnown | flagLast, sums: checksums(data)}
+		h := &header{
+			store: s.uri, name: fmt.Sprint(i), blockBytes: s.opts.BlockBytes, length: len(data), size: 100, flags: flagSizeKnown | flagLast,
+			sums: checksums(data),
+		}
 		_, err := s.disk.write(s.disk.path(objectID(s.uri, h.name, h.blockBytes), lastSuffix), data, h.append(nil), s.now())
 		require.NoError(b, err)
 	}

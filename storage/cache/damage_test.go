@@ -166,7 +166,8 @@ func TestOtherFilesAreLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	root := filepath.Join(dir, folder)
 	others := []string{
-		filepath.Join(dir, "mine"), filepath.Join(dir, "ab", strings.Repeat("0", 30)+".last"), filepath.Join(root, "README"), filepath.Join(root, "ab", "note.txt"),
+		filepath.Join(dir, "mine"), filepath.Join(dir, "ab", strings.Repeat("0", 30)+".last"), filepath.Join(root, "README"),
+		filepath.Join(root, "ab", "note.txt"),
 		filepath.Join(root, "ab", strings.Repeat("0", 30)+".9x"), filepath.Join(root, "xy", strings.Repeat("0", 30)+".9"), filepath.Join(root, "abc", "1"),
 	}
 	for _, path := range others {

@@ -188,7 +188,9 @@ func TestStateFile(t *testing.T) {
 	data := content(300_000, 5)
 	put(t, inner, "a", data)
 	for _, damage := range []func(path string) error{
-		os.Remove, func(path string) error { return os.Truncate(path, 10) }, func(path string) error { return os.WriteFile(path, make([]byte, stateBytes), 0o600) },
+		os.Remove,
+		func(path string) error { return os.Truncate(path, 10) },
+		func(path string) error { return os.WriteFile(path, make([]byte, stateBytes), 0o600) },
 		func(path string) error {
 			return os.WriteFile(path, state{bytes: 1 << 40, files: 5, counted: 1}.append(nil), 0o600)
 		},

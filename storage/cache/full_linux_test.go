@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/firnlog/firn/storage"
 	"github.com/firnlog/firn/storage/mem"
 )
 
@@ -71,4 +72,34 @@ func TestSmallDisk(t *testing.T) {
 	before := got.InnerRequests
 	requireRead(t, s, "a", data, len(data)-128<<10, 128<<10)
 	require.Equal(t, before, s.Stats().InnerRequests, "the newest blocks are there")
+}
+
+// TestReadOnly makes the file system read-only: what is there is served, what is not is read from the store.
+func TestReadOnly(t *testing.T) {
+	dir := mountSmall(t)
+	inner := mem.New()
+	data := content(300_000, 3)
+	put(t, inner, "a", data)
+	c, log := newClock(), &logged{}
+	opts := Options{Dir: dir, MinFree: -1, BlockBytes: 16 << 10, MemoryBytes: -1, Now: c.Now, Logger: slog.New(log)}
+	s := openCache(t, inner, opts)
+	requireTail(t, s, "a", data, 150_000)
+	require.NoError(t, s.Close())
+	require.NoError(t, syscall.Mount("firn-test", dir, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	c.add(time.Hour)
+	s = openCache(t, inner, opts)
+	for range 2 {
+		requireTail(t, s, "a", data, 150_000)
+	}
+	require.Zero(t, s.Stats().InnerRequests)
+	requireRead(t, s, "a", data, 0, len(data))
+	require.NotZero(t, s.Stats().InnerRequests)
+	require.NoError(t, s.Delete(t.Context(), "a"))
+	for range 2 {
+		_, _, err := s.ReadTail(t.Context(), "a", make([]byte, 10))
+		require.ErrorIs(t, err, storage.ErrNotExist, "deleted is deleted")
+	}
+	require.NoError(t, s.Close())
+	warnings, _ := log.counts()
+	require.Equal(t, 1, warnings, log.warnings)
 }

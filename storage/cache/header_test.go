@@ -63,7 +63,8 @@ func TestGolden(t *testing.T) {
 // TestContradictions are headers with right checksums whose numbers cannot be.
 func TestContradictions(t *testing.T) {
 	for _, change := range []func(h *header){
-		func(h *header) { h.number = -1 }, func(h *header) { h.number = 1 << 60 }, func(h *header) { h.blockBytes = 100 }, func(h *header) { h.blockBytes = 1 << 30 },
+		func(h *header) { h.number = -1 }, func(h *header) { h.number = 1 << 60 }, func(h *header) { h.blockBytes = 100 },
+		func(h *header) { h.blockBytes = 1 << 30 },
 		func(h *header) { h.start = 16 << 10 }, func(h *header) { h.size = 0 }, func(h *header) { h.size++ }, func(h *header) { h.flags = flagLast },
 	} {
 		h, _ := goldenHeader()

@@ -38,7 +38,8 @@ func (s *Store) trouble(what string, err error) {
 	h.until = s.now().Add(tryAgain)
 	h.mu.Unlock()
 	if first {
-		s.log.Warn("the disk cache cannot be used as it should; reads go on from the store itself. Check the space, the owner and the mode of its directory",
+		s.log.Warn("the disk cache cannot be used as it should; reads go on from the store itself. "+
+			"Check the space, the owner and the mode of its directory",
 			"dir", s.disk.dir, "failed", what, "error", err)
 	}
 }

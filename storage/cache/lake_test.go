@@ -18,19 +18,25 @@ import (
 	"github.com/firnlog/firn/storage/metered"
 )
 
-// lake is a table in a local store, as it is seen through other stores over it.
+// lake is a table in a store, as it is seen through other stores over it.
 type lake struct {
-	store *local.Store
+	store storage.Store
 	db    string
 }
 
-// newLake makes a table of that many rows.
-func newLake(t testing.TB, rows int) *lake {
+// newLocal returns an empty local store.
+func newLocal(t testing.TB) storage.Store {
 	t.Helper()
-	ctx := t.Context()
 	store, err := local.New(filepath.Join(t.TempDir(), "lake"))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	return store
+}
+
+// newLake makes a table of that many rows.
+func newLake(t testing.TB, store storage.Store, rows int) *lake {
+	t.Helper()
+	ctx := t.Context()
 	l := &lake{store: store, db: "sqlite://" + filepath.Join(t.TempDir(), "catalog.db")}
 	c, err := catalog.Open(ctx, catalog.Options{Store: store, URI: l.db})
 	require.NoError(t, err)
@@ -74,7 +80,7 @@ func (remoteStore) Traits() storage.Traits { return storage.RemoteTraits() }
 
 // TestSecondRun searches twice, in two processes: the second one asks nothing of the store.
 func TestSecondRun(t *testing.T) {
-	l := newLake(t, 3000)
+	l := newLake(t, newLocal(t), 3000)
 	for _, remote := range []bool{false, true} {
 		inner := metered.New(l.store)
 		var below storage.Store = inner
@@ -106,7 +112,7 @@ func TestSecondRun(t *testing.T) {
 // BenchmarkLake compares whole searches, planning included, of a local lake with the same through a cache that has everything: in a
 // program that has just started (disk), and in one that keeps the cache open (warm).
 func BenchmarkLake(b *testing.B) {
-	l := newLake(b, 200_000)
+	l := newLake(b, newLocal(b), 200_000)
 	dir := b.TempDir()
 	for name, text := range map[string]string{"needle": "user77", "word": "accepted", "all": "*"} {
 		open := func() *cache.Store {

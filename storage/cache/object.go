@@ -137,11 +137,16 @@ func (s *Store) use(ctx context.Context, name string) (*object, error) {
 
 // forgetLocked removes the record of an object. What is on the disk stays.
 func (s *Store) forgetLocked(o *object) {
-	o.gone = true
 	if at, ok := s.objects[o.name]; ok && at.Value == o {
 		delete(s.objects, o.name)
 		s.recent.Remove(at)
 	}
+	s.emptyLocked(o)
+}
+
+// emptyLocked lets go of all blocks of an object, and sees to it that none are added.
+func (s *Store) emptyLocked(o *object) {
+	o.gone = true
 	for _, b := range o.blocks {
 		if b.inMemory != nil {
 			s.memory.remove(b.inMemory, int64(cap(b.data)))
@@ -176,7 +181,11 @@ func (s *Store) drop(o *object) {
 	files, bytes, err := s.disk.removeObject(o.id)
 	o.writes.Unlock()
 	s.mu.Lock()
-	s.forgetLocked(o)
+	if err == nil {
+		s.forgetLocked(o)
+	} else {
+		s.emptyLocked(o) // the record stays, so that the blocks which could not be deleted are not served here
+	}
 	s.mu.Unlock()
 	if err != nil {
 		s.trouble("delete blocks from it", err)

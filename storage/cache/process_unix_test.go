@@ -30,7 +30,9 @@ const (
 )
 
 func victimOptions(dir string) Options {
-	return Options{Dir: dir, BlockBytes: 16 << 10, Bytes: victimBytes, Objects: victimObjects, MemoryBytes: 64 << 10, OpenFiles: 16, Cacheable: all, MinFree: -1}
+	return Options{
+		Dir: dir, BlockBytes: 16 << 10, Bytes: victimBytes, Objects: victimObjects, MemoryBytes: 64 << 10, OpenFiles: 16, Cacheable: all, MinFree: -1,
+	}
 }
 
 // TestVictim is not a test but one of the processes of TestProcesses: it reads at random, compares, and says how often it has.

@@ -53,7 +53,7 @@ func (s *Store) ReadTail(ctx context.Context, name string, p []byte) (int, int64
 	}
 	n := int(min(int64(len(p)), size))
 	err = s.read(ctx, o, p[:n], size-int64(n))
-	if errors.Is(err, storage.ErrRange) {
+	if errors.Is(err, storage.ErrRange) || err == nil && o.dead.Load() {
 		return s.bypassTail(ctx, name, p) // it is not the object that it was
 	}
 	if err != nil {
