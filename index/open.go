@@ -54,7 +54,11 @@ func tailGuess(traits storage.Traits, rows int64) int {
 		return max(traits.TailBytes, leastTail)
 	}
 	least, most := min(traits.TailBytes, tailBytes), max(mostTailTimes*traits.TailBytes, leastTail)
-	return int(min(max(rows*bloomBytesPerRow/2+headGuess, int64(least)), int64(most)))
+	guess := max(rows*bloomBytesPerRow/2+headGuess, int64(least))
+	if guess > int64(most) {
+		return max(least, leastTail) // the bloom filters would not fit, and parts of the dictionary do as well
+	}
+	return int(guess)
 }
 
 // open opens the sidecar of any data file, reading guess bytes of its end first.

@@ -110,7 +110,7 @@ func TestPrefetchErrors(t *testing.T) {
 func TestTailGuess(t *testing.T) {
 	require.Equal(t, tailBytes, tailGuess(storage.LocalTraits(), 1_000_000))
 	require.Equal(t, tailBytes, tailGuess(storage.Traits{Remote: true}, 1_000_000))
-	for rows, want := range map[int64]int{0: 256 << 10, 6000: 256 << 10, 8000: 64 << 10, 50_000: 175_000 + headGuess, 1_000_000: 512 << 10} {
+	for rows, want := range map[int64]int{0: 256 << 10, 6000: 256 << 10, 8000: 64 << 10, 50_000: 175_000 + headGuess, 140_000: 490_000 + headGuess, 1_000_000: 64 << 10} {
 		require.Equal(t, want, tailGuess(storage.RemoteTraits(), rows), "%d rows", rows)
 	}
 }

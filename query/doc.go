@@ -14,6 +14,11 @@
 //
 // The truth of a predicate is two-valued: every predicate but IsNull is false for a null or missing value, and Not of it is true.
 //
+// In a remote store (storage.Traits) time is lost by requests that wait for each other, so there some are made on the chance that they are needed. A word
+// in a table of many files takes three round trips: the ends of all sidecars, with their bloom filters; of the files that are left, parts of dictionary and
+// postings, and beside them the data file's footer with its page index; the pages of all columns. What is only guessed to be needed may fail, and is
+// bounded in bytes and files. Requests of all scans are bounded by Traits.Parallel, and what they bring by EngineOptions.ReadBytes.
+//
 // Which file holds what:
 //
 //	predicate.go, text.go, parse.go     the predicates, printed and parsed
@@ -23,5 +28,6 @@
 //	prune.go, prunetoken.go, prunefile.go   the stages, by metadata, sidecar and data file
 //	engine.go, plan.go, cache.go, meter.go  Plan, the cache and the counters
 //	scan.go, merge.go, cursor.go, reading.go, gather.go, row.go   reading: rows, batches, counts
+//	ahead.go, together.go               what is done side by side in a remote store
 //	stats.go, explain.go                what happened and why
 package query

@@ -57,7 +57,9 @@ type trip struct {
 	bytes    int64
 }
 
-func (c trip) String() string { return fmt.Sprintf("%.0f/%d/%d kB", c.rounds, c.requests, c.bytes/1000) }
+func (c trip) String() string {
+	return fmt.Sprintf("%.0f/%d/%d kB", c.rounds, c.requests, c.bytes/1000)
+}
 
 // measure runs a step in a bubble whose clock shows the round trips.
 func measure(s *roundtrips.Store, do func()) trip {
