@@ -2,6 +2,7 @@ package s3
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"syscall"
@@ -37,19 +38,20 @@ func TestServerKilled(t *testing.T) {
 			})
 			s.firstPause = 20 * time.Millisecond
 			for _, kill := range []int{0, 3, 5} { // begin, one of four parts, complete
-				testKill(t, server, s, proxy, kill, soon)
+				testKill(t, server, s, proxy, 3*minPartBytes+1234, kill, soon)
 			}
+			testKill(t, server, s, proxy, 100_000, 0, soon)
 		}
 	})
 }
 
-func testKill(t *testing.T, server *testservers.Server, s *Store, proxy *faultproxy.Proxy, kill int, soon bool) {
+func testKill(t *testing.T, server *testservers.Server, s *Store, proxy *faultproxy.Proxy, size, kill int, soon bool) {
 	name := "early"
 	if !soon {
 		name = "late"
 	}
-	name += string(rune('0' + kill))
-	data := pattern(3*minPartBytes+1234, byte(kill))
+	name += fmt.Sprintf("-%d-%d", size, kill)
+	data := pattern(size, byte(kill))
 	killed := make(chan struct{})
 	seen := 0
 	proxy.Inject(faultproxy.Rule{Match: func(r *http.Request) bool {
@@ -89,8 +91,8 @@ func testKill(t *testing.T, server *testservers.Server, s *Store, proxy *faultpr
 	if soon {
 		require.NoError(t, err)
 	}
-	pending(t, s) // what could not be aborted while the server was down can be now
-	require.Zero(t, pending(t, s))
+	pending(t, s, name) // what could not be aborted while the server was down can be now
+	require.Zero(t, pending(t, s, name))
 }
 
 // TestServerStopped stops the server in the middle of reads and writes, and lets it go on when the client has noticed.

@@ -132,6 +132,7 @@ func (s *Store) remove(ctx context.Context, op, name string) error {
 
 // RemoveStale aborts the uploads below the store's prefix that were begun longer than olderThan ago and neither completed nor aborted,
 // and so frees the room of their parts. It returns how many. An upload still at work fails, so allow hours.
+// (MinIO lists uploads only by the whole names of their objects, so that none is found there; it removes them by itself after a day.)
 func (s *Store) RemoveStale(ctx context.Context, olderThan time.Duration) (removed int, err error) {
 	limit := s.options.Now().Add(-olderThan)
 	in := &s3.ListMultipartUploadsInput{Bucket: &s.bucket, Prefix: &s.prefix}

@@ -129,7 +129,7 @@ func (m *multipart) giveBack(ctx context.Context, failure error) error {
 	if err != nil || errors.Is(failure, storage.ErrExist) {
 		return errors.Join(failure, err)
 	}
-	ctx, cancel := detached(ctx)
+	ctx, cancel := brief(ctx)
 	defer cancel()
 	out, headErr := m.store.head(ctx, "look for", m.name)
 	switch {
@@ -155,7 +155,7 @@ func (m *multipart) abort(ctx context.Context) error {
 	if err != nil {
 		return nil //nolint:nilerr // it was never begun, which those who care know
 	}
-	ctx, cancel := detached(ctx)
+	ctx, cancel := brief(ctx)
 	defer cancel()
 	err = m.store.abortUpload(ctx, m.name, id)
 	if err == nil && m.messy {

@@ -21,10 +21,15 @@ import (
 // uploadMark is the key of the metadata by which an object says which writer made it.
 const uploadMark = "firn-upload"
 
-// cleanupTimeout bounds what is done after the end of a context: finding out what happened, and tidying up.
+// cleanupTimeout bounds what is done after the end of a context, to find out what happened, and each request to tidy up after a failure.
 const cleanupTimeout = 10 * time.Second
 
-// detached returns a context for finding out and tidying up: it lives cleanupTimeout longer than ctx.
+// brief returns a context for tidying up: it lives for cleanupTimeout, whatever becomes of ctx.
+func brief(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+}
+
+// detached returns a context for finding out what happened: it lives cleanupTimeout longer than ctx.
 func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	free, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(cleanupTimeout, cancel) })
@@ -46,11 +51,7 @@ func (s *Store) Create(ctx context.Context, name string) (storage.Writer, error)
 	w := &writer{store: s, name: name, id: uuid.NewString()}
 	background := context.WithoutCancel(ctx)
 	w.begin = func() *multipart { return s.newMultipart(background, name, w.id) }
-	w.abort = func() error {
-		ended, end := context.WithCancel(background)
-		end() // so that it takes no longer than it must
-		return w.drop(ended)
-	}
+	w.abort = func() error { return w.drop(background) }
 	return w, nil
 }
 
@@ -111,7 +112,7 @@ func (w *writer) flush() error {
 }
 
 // Commit implements storage.Writer. If the answer to the last request is lost, Commit finds out whether the object is there; if even that
-// fails, its error is ErrUnknownOutcome. A context that ends lets Commit return at most ten seconds later.
+// fails, its error is ErrUnknownOutcome. A context that ends lets Commit return within half a minute.
 func (w *writer) Commit(ctx context.Context) error {
 	if w.ended {
 		return fmt.Errorf("commit %q in %s: %w", w.name, w.store.uri, errEnded)
@@ -228,7 +229,7 @@ func (s *Store) CheckConditionalWrites(ctx context.Context) error {
 			err = nil
 		}
 	}
-	ctx, cancel := detached(ctx)
+	ctx, cancel := brief(ctx)
 	defer cancel()
 	return errors.Join(err, s.remove(ctx, "remove the probe", name))
 }
