@@ -115,6 +115,8 @@ func TestBlockBytes(t *testing.T) {
 	require.EqualValues(t, 129*mib, blockBytes(128*mib+1, 0, 128*mib))
 	require.EqualValues(t, 512, blockBytes(512, 512, 128*mib))
 	require.EqualValues(t, mib, blockBytes(513, 512, 128*mib))
+	require.EqualValues(t, 2047*mib, blockBytes(5000*mib, 0, 128*mib))
+	require.EqualValues(t, 4096*mib, blockBytes(5000*mib, 4096*mib, 128*mib))
 }
 
 func TestSpool(t *testing.T) {

@@ -80,10 +80,23 @@ func readWhile(t *testing.T, s *Store, dir string, fault func()) {
 			}
 		})
 	}
-	<-middle
-	fault()
-	group.Wait()
+	inTheMiddle(&group, middle, fault)
 	require.EqualValues(t, readers*reads, done.Load())
+}
+
+// inTheMiddle lets the fault happen when middle is closed, unless all have ended before, and waits for the group.
+func inTheMiddle(group *sync.WaitGroup, middle <-chan struct{}, fault func()) {
+	ended := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(ended)
+	}()
+	select {
+	case <-middle:
+		fault()
+	case <-ended:
+	}
+	<-ended
 }
 
 // writeWhile writes from four goroutines, lets a fault happen in the middle, and checks that all objects are there.
@@ -105,9 +118,7 @@ func writeWhile(t *testing.T, s *Store, dir string, fault func()) {
 			}
 		})
 	}
-	<-middle
-	fault()
-	group.Wait()
+	inTheMiddle(&group, middle, fault)
 	for worker := range writers {
 		for i := range objects {
 			back, err := storage.ReadAll(t.Context(), s, fmt.Sprintf("%s/%d-%d", dir, worker, i))

@@ -89,12 +89,11 @@ func configure(uri string, o Options, env func(string) string) (*Store, error) {
 	if o.BlockBytes%checksumBytes != 0 {
 		return nil, fmt.Errorf("Options.BlockBytes is %d, not a multiple of %d", o.BlockBytes, checksumBytes)
 	}
-	if err := login(o.Kerberos, &s.client, env); err != nil {
+	if err := protect(o.Kerberos, &s.client); err != nil {
 		return nil, err
 	}
-	if s.client.DataTransferProtection == hadoop.DataTransferProtectionIntegrity {
-		return nil, errors.New("the client library cannot read from datanodes with dfs.data.transfer.protection integrity: " +
-			"let them offer authentication, or privacy with dfs.encrypt.data.transfer.cipher.suites AES/CTR/NoPadding, or use webhdfs://")
+	if err := login(o.Kerberos, &s.client, env); err != nil {
+		return nil, err
 	}
 	if s.client.KerberosClient != nil {
 		s.user = s.client.KerberosClient.Credentials.UserName()
@@ -105,7 +104,7 @@ func configure(uri string, o Options, env func(string) string) (*Store, error) {
 	s.health = &health{now: o.Now, failedAt: map[string]time.Time{}}
 	s.sessions = newSessions(o.Now, s.newSession)
 	s.readers = newReaders(s)
-	s.coded = &coded{store: s}
+	s.coded = &coded{store: s, dirs: map[string]time.Time{}}
 	return s, nil
 }
 

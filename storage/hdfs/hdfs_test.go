@@ -1,6 +1,8 @@
 package hdfs
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"path"
@@ -67,12 +69,12 @@ func removeRoot(t testing.TB, s *Store) {
 
 // random returns n bytes that differ by seed.
 func random(n int, seed uint64) []byte {
-	data := make([]byte, n)
+	data := make([]byte, 0, n+8)
 	generator := rand.New(rand.NewPCG(seed, 1))
-	for i := range data {
-		data[i] = byte(generator.Uint32())
+	for len(data) < n {
+		data = binary.LittleEndian.AppendUint64(data, generator.Uint64())
 	}
-	return data
+	return data[:n]
 }
 
 func TestConformance(t *testing.T) {
@@ -187,6 +189,17 @@ func TestBlocks(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, string(data) == string(back), "%d bytes", size)
 	}
+}
+
+// TestBigObject writes more than the wanted blocks hold and more than is kept in memory.
+func TestBigObject(t *testing.T) {
+	server := shared(t)
+	s := open(t, server, func(o *Options) { o.SpoolBytes, o.BlockBytes = 16<<20, 8<<20 })
+	data := random(60<<20+1, 7)
+	require.NoError(t, storage.WriteObject(t.Context(), s, "object", data))
+	back, err := storage.ReadAll(t.Context(), s, "object")
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(data, back))
 }
 
 func TestReadsDoNotAskTheNamenodeAgain(t *testing.T) {

@@ -33,12 +33,21 @@ func login(k Kerberos, options *hadoop.ClientOptions, env func(string) string) e
 	if options.KerberosServicePrincipleName == "" {
 		options.KerberosServicePrincipleName = "hdfs/_HOST"
 	}
+	return nil
+}
+
+// protect sets how transfers from and to datanodes are protected, as the caller or the configuration asks for.
+func protect(k Kerberos, options *hadoop.ClientOptions) error {
 	switch protection := strings.ToLower(k.DataTransferProtection); protection {
 	case "":
 	case hadoop.DataTransferProtectionAuthentication, hadoop.DataTransferProtectionIntegrity, hadoop.DataTransferProtectionPrivacy:
 		options.DataTransferProtection = protection
 	default:
-		return fmt.Errorf("data transfer protection %q: write authentication, integrity or privacy", k.DataTransferProtection)
+		return fmt.Errorf("data transfer protection %q: write authentication or privacy", k.DataTransferProtection)
+	}
+	if options.DataTransferProtection == hadoop.DataTransferProtectionIntegrity {
+		return errors.New("the client library cannot read from datanodes with dfs.data.transfer.protection integrity: " +
+			"let them offer authentication, or privacy with dfs.encrypt.data.transfer.cipher.suites AES/CTR/NoPadding, or use webhdfs://")
 	}
 	return nil
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/firnlog/firn/storage"
 )
@@ -21,6 +23,30 @@ type coded struct {
 	mu     sync.Mutex
 	opened storage.Store
 	closed bool
+	dirs   map[string]time.Time // whose new files are erasure coded, and since when that is known
+}
+
+// expect notes that new files of a directory are erasure coded.
+func (c *coded) expect(dir string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.store.options.Now()
+	maps.DeleteFunc(c.dirs, func(_ string, since time.Time) bool { return !c.recent(since, now) })
+	c.dirs[dir] = now
+}
+
+// expects reports whether new files of a directory are known to be erasure coded. If that has changed in the meantime, no harm is done:
+// WebHDFS writes other files as well.
+func (c *coded) expects(dir string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	since, known := c.dirs[dir]
+	return known && c.recent(since, c.store.options.Now())
+}
+
+// recent reports whether what was found out at a time still counts.
+func (c *coded) recent(since, now time.Time) bool {
+	return now.Sub(since) < metaPatience*c.store.options.IdleTimeout
 }
 
 // open returns the store, or an error that says what to set.

@@ -18,6 +18,7 @@ const (
 	writePiece    = 256 << 10
 	checksumBytes = 512     // blocks are multiples of it
 	blockUnit     = 1 << 20 // and ours of this
+	largestBlock  = 2<<30 - blockUnit
 	fileMode      = 0o644
 	dirMode       = 0o755
 	tidyPatience  = 5 * time.Second // for deleting what an attempt left
@@ -80,7 +81,13 @@ func (w *writer) Commit(ctx context.Context) error {
 	}
 	w.ended = true
 	defer func() { _ = w.spool.close() }() // nothing is lost if its file stays
-	err := w.store.retry(ctx, "write "+w.name, func(int) error { return w.attempt(ctx) })
+	err := errStriped
+	if dir := path.Dir(w.store.path(w.name)); !w.store.coded.expects(dir) {
+		err = w.store.retry(ctx, "write "+w.name, func(int) error { return w.attempt(ctx) })
+		if errors.Is(err, errStriped) {
+			w.store.coded.expect(dir)
+		}
+	}
 	if errors.Is(err, errStriped) {
 		err = w.commitStriped(ctx)
 	}
@@ -103,7 +110,9 @@ func (w *writer) attempt(ctx context.Context) error {
 	w.temps = append(w.temps, temp)
 	id, err := w.writeFile(ctx, sess, temp)
 	if err != nil {
-		sess.broken.Store(true)
+		if !errors.Is(err, errStriped) {
+			sess.broken.Store(true)
+		}
 		return err
 	}
 	return w.publish(ctx, sess, temp, id)
@@ -123,6 +132,9 @@ func (w *writer) writeFile(ctx context.Context, sess *session, temp string) (id 
 	}
 	if err == nil {
 		err = w.send(ctx, sess, file)
+	}
+	if errors.Is(err, errStriped) {
+		return 0, errors.Join(err, file.Close()) // it is empty, and tidied away
 	}
 	if err != nil {
 		sess.interrupt()
@@ -161,7 +173,7 @@ func (w *writer) createFile(client *hadoop.Client, temp string) (*hadoop.FileWri
 	return file, notFinal(err)
 }
 
-// blockBytes returns the block size of a new file: what is wanted, but never less than the file. The library fails now and then between two
+// blockBytes returns the block size of a new file: what is wanted, but not less than the file, up to 2 GiB. The library fails now and then between two
 // blocks, and the namenode sets aside a whole block for each file being written, so that no more is asked for either.
 func blockBytes(size, wanted, byDefault int64) int64 {
 	if wanted <= 0 {
@@ -170,7 +182,7 @@ func blockBytes(size, wanted, byDefault int64) int64 {
 	if size <= wanted {
 		return wanted
 	}
-	return (size + blockUnit - 1) / blockUnit * blockUnit
+	return min((size+blockUnit-1)/blockUnit*blockUnit, max(wanted, largestBlock))
 }
 
 // send writes the bytes and closes the file.
