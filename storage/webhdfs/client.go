@@ -81,6 +81,10 @@ func (s *Store) send(ctx context.Context, r request) (*http.Response, error) {
 		return nil, lost(ctx, r.op, address, err)
 	}
 	s.answered.Store(true)
+	if s.auth != nil && s.auth.learn(response) {
+		_ = response.Body.Close()
+		return s.send(ctx, r) // with a ticket in place of a cookie that is too old
+	}
 	switch response.StatusCode {
 	case http.StatusOK, http.StatusCreated, http.StatusTemporaryRedirect:
 		return response, nil

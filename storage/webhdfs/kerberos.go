@@ -35,7 +35,10 @@ type Kerberos struct {
 // authenticator proves who we are, in a request to a namenode. Datanodes get a delegation token, which the namenode put into the
 // location to which it redirected us.
 type authenticator interface {
+	// authenticate adds the proof to a request.
 	authenticate(r *http.Request) error
+	// learn sees the response. It returns true if the proof was refused that was used, and another one may be accepted.
+	learn(response *http.Response) bool
 }
 
 // newAuthenticator returns nil where the user's name is enough.
@@ -51,7 +54,7 @@ func newAuthenticator(k Kerberos, conf hadoopconf.HadoopConf) (authenticator, er
 		}
 		k.Client = c
 	}
-	return &negotiator{client: k.Client, service: k.ServicePrincipal}, nil
+	return &negotiator{client: k.Client, service: k.ServicePrincipal, cookies: map[string]*http.Cookie{}}, nil
 }
 
 // newClient reads the files that say who we are.
@@ -94,23 +97,49 @@ func firstOf(all ...string) string {
 	return ""
 }
 
-// negotiator authenticates by SPNEGO.
+// authCookie is the cookie by which a namenode remembers for some hours whom it has seen a ticket of.
+const authCookie = "hadoop.auth"
+
+// negotiator authenticates by SPNEGO, and then by the cookie that the namenode gave.
 type negotiator struct {
-	mu      sync.Mutex // the client's login is not made for several at once
+	mu      sync.Mutex // also so that the client's login is not made for several at once
 	client  *client.Client
 	service string
+	cookies map[string]*http.Cookie // by host:port
 }
 
 // authenticate implements authenticator.
 func (n *negotiator) authenticate(r *http.Request) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if cookie := n.cookies[r.URL.Host]; cookie != nil {
+		r.AddCookie(cookie)
+		return nil
+	}
 	service := n.service
 	if service == "" {
 		service = "HTTP/" + r.URL.Hostname()
 	}
 	if err := spnego.SetSPNEGOHeader(n.client, r, service); err != nil {
-		return fmt.Errorf("get a Kerberos ticket for %s: %w", service, err)
+		who := n.client.Credentials
+		return fmt.Errorf("get a Kerberos ticket for %s as %s@%s: %w", service, who.UserName(), who.Realm(), err)
 	}
 	return nil
+}
+
+// learn implements authenticator.
+func (n *negotiator) learn(response *http.Response) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	host := response.Request.URL.Host
+	if response.StatusCode == http.StatusUnauthorized {
+		delete(n.cookies, host)
+		return response.Request.Header.Get("Cookie") != ""
+	}
+	for _, cookie := range response.Cookies() {
+		if cookie.Name == authCookie && cookie.Value != "" {
+			n.cookies[host] = &http.Cookie{Name: cookie.Name, Value: cookie.Value, Quoted: cookie.Quoted}
+		}
+	}
+	return false
 }

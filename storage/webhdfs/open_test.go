@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/jcmturner/gokrb5/v8/client"
+	"github.com/jcmturner/gokrb5/v8/config"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -23,6 +25,38 @@ type fakeTicket struct{}
 func (fakeTicket) authenticate(r *http.Request) error {
 	r.Header.Set("Authorization", "Negotiate ticket")
 	return nil
+}
+
+// learn implements authenticator.
+func (fakeTicket) learn(*http.Response) bool { return false }
+
+// TestCookie shows the namenode's cookie in place of a ticket, until it is too old.
+func TestCookie(t *testing.T) {
+	f := newFake(t)
+	s := f.open(t, Options{})
+	n := &negotiator{client: client.NewWithPassword("me", "HERE", "secret", config.New()), cookies: map[string]*http.Cookie{}}
+	s.auth = n
+	_, err := s.Stat(t.Context(), "a")
+	require.ErrorContains(t, err, "me@HERE")
+	n.cookies[s.addresses[0]] = &http.Cookie{Name: authCookie, Value: "u=me&s=old", Quoted: true}
+	f.intercept(func(w http.ResponseWriter, r *http.Request, _ string, datanode int) bool {
+		cookie, err := r.Cookie(authCookie)
+		if datanode >= 0 || !assert.NoError(t, err) {
+			return false
+		}
+		assert.True(t, cookie.Quoted)
+		if cookie.Value != "u=me&s=expired" {
+			http.SetCookie(w, &http.Cookie{Name: authCookie, Value: "u=me&s=new", Quoted: true})
+			return false
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+		return true
+	})
+	require.NoError(t, storage.WriteObject(t.Context(), s, "a", []byte("abc")))
+	require.Equal(t, "u=me&s=new", n.cookies[s.addresses[0]].Value)
+	n.cookies[s.addresses[0]].Value = "u=me&s=expired"
+	_, err = s.Stat(t.Context(), "a")
+	require.ErrorContains(t, err, "get a Kerberos ticket", "a ticket is tried when the cookie is refused")
 }
 
 // TestKerberos shows tickets to namenodes only: datanodes get the token in the location.
