@@ -97,6 +97,9 @@ func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
+// MarshalYAML writes a Duration.
+func (d Duration) MarshalYAML() (any, error) { return time.Duration(d).String(), nil }
+
 // ReadConfig reads a configuration file. An unknown key is an error, and so is a variable that is not set.
 func ReadConfig(path string) (Config, error) {
 	text, err := os.ReadFile(path)
