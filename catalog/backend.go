@@ -21,16 +21,24 @@ import (
 	"github.com/firnlog/firn/storage"
 )
 
-// backend keeps the tables: what iceberg-go calls a catalog, cut down to what firn needs. A REST catalog satisfies it with
-// iceberg-go's own client; databases satisfy it through a pointerBackend.
-//
-// CommitTable has three outcomes that the commit loop tells apart: nil; an error wrapping table.ErrCommitFailed (lost the race) or
-// errNotCommitted (failed before anything could take effect); and any other error, which leaves the outcome open.
+// backend keeps the tables: what iceberg-go calls a catalog, cut down to what firn needs. Databases satisfy it through a pointerBackend,
+// REST catalogs through a restBackend.
 type backend interface {
 	table.CatalogIO
+	// commitTable makes updates that were staged on base, after written has returned nil: what the updates refer to is durable then.
+	//
+	// It has three outcomes that the commit loop tells apart: nil; an error wrapping table.ErrCommitFailed (lost the race) or
+	// errNotCommitted (failed before anything could take effect); and any other error, which leaves the outcome open.
+	commitTable(ctx context.Context, base *table.Table, requirements []table.Requirement, updates []table.Update,
+		written func() error) (table.Metadata, string, error)
 	createTable(ctx context.Context, ident table.Identifier, metadata table.Metadata) (*table.Table, error)
 	dropTable(ctx context.Context, ident table.Identifier) error
+	// listTables returns all tables, and where the catalog does not tell it without being asked for each, no locations.
 	listTables(ctx context.Context) ([]pointer, error)
+	// locations returns all tables with the locations of their metadata.
+	locations(ctx context.Context) ([]pointer, error)
+	// cleansUp says that the catalog itself deletes the metadata files that it drops from a table's log.
+	cleansUp() bool
 	close() error
 }
 
@@ -129,40 +137,66 @@ func (b *pointerBackend) createTable(ctx context.Context, ident table.Identifier
 	return table.New(ident, metadata, location, b.fileSystem, b), nil
 }
 
-// CommitTable applies the updates to the table as it is now, writes the new metadata file, and swaps the pointer.
+// CommitTable implements table.CatalogIO: it applies the updates to the table as it is now.
 func (b *pointerBackend) CommitTable(ctx context.Context, ident table.Identifier, requirements []table.Requirement,
 	updates []table.Update) (table.Metadata, string, error) {
 	current, err := b.LoadTable(ctx, ident)
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: %w", errNotCommitted, err)
 	}
+	return b.commitTable(ctx, current, requirements, updates, func() error { return nil })
+}
+
+// commitTable applies the updates to base, writes the new metadata file, and swaps the pointer if it still leads to base.
+func (b *pointerBackend) commitTable(ctx context.Context, base *table.Table, requirements []table.Requirement, updates []table.Update,
+	written func() error) (table.Metadata, string, error) {
+	from := base.MetadataLocation()
 	for _, requirement := range requirements {
-		if err := requirement.Validate(current.Metadata()); err != nil {
+		if err := requirement.Validate(base.Metadata()); err != nil {
 			return nil, "", fmt.Errorf("%w: %w", table.ErrCommitFailed, err)
 		}
 	}
-	updated, err := table.UpdateTableMetadata(current.Metadata(), updates, current.MetadataLocation())
+	updated, err := applyUpdates(base.Metadata(), updates, from)
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: %w", errNotCommitted, err)
 	}
-	if updated.Equals(current.Metadata()) {
-		return current.Metadata(), current.MetadataLocation(), nil
+	if updated.Equals(base.Metadata()) {
+		return base.Metadata(), from, nil
 	}
-	location, err := b.writeMetadata(ctx, updated, metadataVersion(current.MetadataLocation())+1)
-	if err != nil {
+	location, err := b.writeMetadata(ctx, updated, metadataVersion(from)+1)
+	if err = errors.Join(err, written()); err != nil {
+		if location != "" {
+			b.discard(ctx, location)
+		}
 		return nil, "", fmt.Errorf("%w: %w", errNotCommitted, err)
 	}
 	// From here on a cancelled context would only make the outcome unknown, so it is not listened to.
-	won, err := b.pointers.swap(context.WithoutCancel(ctx), ident, current.MetadataLocation(), location)
+	won, err := b.pointers.swap(context.WithoutCancel(ctx), base.Identifier(), from, location)
+	if err == nil && !won {
+		won, err = b.wonBefore(ctx, base.Identifier(), location)
+	}
+	if errors.Is(err, table.ErrCommitFailed) || errors.Is(err, errNotCommitted) {
+		b.discard(ctx, location)
+	}
 	if err != nil {
 		return nil, "", err
 	}
 	if !won {
 		b.discard(ctx, location)
-		return nil, "", fmt.Errorf("%w: the table moved on from %s", table.ErrCommitFailed, path.Base(current.MetadataLocation()))
+		return nil, "", fmt.Errorf("%w: the table moved on from %s", table.ErrCommitFailed, path.Base(from))
 	}
 	b.parsed.Add(location, updated)
 	return updated, location, nil
+}
+
+// wonBefore asks after a lost swap whether it lost against itself: a proxy, a pooler or a driver may have sent it twice. The metadata
+// file of a swap that took effect must not be deleted.
+func (b *pointerBackend) wonBefore(ctx context.Context, ident table.Identifier, location string) (bool, error) {
+	now, err := b.pointers.get(context.WithoutCancel(ctx), ident)
+	if errors.Is(err, ErrTableNotFound) {
+		return false, nil
+	}
+	return now == location, err
 }
 
 func (b *pointerBackend) dropTable(ctx context.Context, ident table.Identifier) error {
@@ -172,6 +206,12 @@ func (b *pointerBackend) dropTable(ctx context.Context, ident table.Identifier) 
 func (b *pointerBackend) listTables(ctx context.Context) ([]pointer, error) {
 	return b.pointers.list(ctx)
 }
+
+func (b *pointerBackend) locations(ctx context.Context) ([]pointer, error) {
+	return b.pointers.list(ctx)
+}
+
+func (b *pointerBackend) cleansUp() bool { return false }
 
 func (b *pointerBackend) close() error { return b.pointers.close() }
 

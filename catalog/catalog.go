@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"path"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -41,14 +40,25 @@ var (
 type Options struct {
 	// Store holds metadata and data; its root is the warehouse. Required.
 	Store storage.Store
-	// URI tells where the pointers to the tables are kept: "sqlite:///absolute/path/catalog.db". Required.
+	// URI tells who keeps the tables. Required. One of
+	//
+	//	sqlite:///absolute/path/catalog.db      an embedded database; all writers and readers run on this machine
+	//	postgres://user@host:port/database      also postgresql://; ?catalog_name=… goes before Name; what is left out comes from PG*
+	//	https://host[:port][/path]?warehouse=…  an Iceberg REST catalog, also http://; see RESTOptions for who we are to it
+	//
+	// Errors and logs show a URI without its password.
 	URI string
-	// Name is the catalog's name inside the database; several catalogs may share one. Default "firn".
+	// Name is the catalog's name inside a database; several catalogs may share one. Default "firn".
 	Name string
+	// REST is only for REST catalogs.
+	REST RESTOptions
 	// Logger is told about retries and clean-ups; nil discards.
 	Logger *slog.Logger
 	// Random yields numbers in [0, 1) that spread the retries of concurrent writers; nil is math/rand/v2.
 	Random func() float64
+	// Now is the clock that snapshots are dated by; nil is time.Now. A table is never dated back: if its last change lies in the
+	// future, the next snapshot comes a millisecond after it.
+	Now func() time.Time
 }
 
 // Catalog is a set of named tables. It is safe for concurrent use, by any number of processes.
@@ -57,11 +67,14 @@ type Catalog struct {
 	store   storage.Store
 	logger  *slog.Logger
 	random  func() float64
+	now     func() time.Time
+	objects *objectCache
 	wait    func(ctx context.Context, d time.Duration) error
 
-	mu    sync.Mutex
-	views map[string]*Table        // the latest view of each table, by full name: an unchanged table keeps its cached files
-	gates map[string]chan struct{} // one committer a table within this process, by full name
+	mu        sync.Mutex
+	views     map[string]*Table         // the latest view of each table, by full name: an unchanged table keeps its cached files
+	manifests map[string]*manifestCache // by full name
+	gates     map[string]chan struct{}  // one committer a table within this process, by full name
 }
 
 // Open opens a catalog, and makes an empty one where there is none.
@@ -70,8 +83,8 @@ func Open(ctx context.Context, opts Options) (*Catalog, error) {
 		return nil, fmt.Errorf("%w: a catalog needs a store", ErrInvalid)
 	}
 	c := &Catalog{
-		store: opts.Store, logger: opts.Logger, random: opts.Random, wait: sleep,
-		views: map[string]*Table{}, gates: map[string]chan struct{}{},
+		store: opts.Store, logger: opts.Logger, random: opts.Random, now: opts.Now, wait: sleep,
+		views: map[string]*Table{}, manifests: map[string]*manifestCache{}, gates: map[string]chan struct{}{},
 	}
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
@@ -79,6 +92,10 @@ func Open(ctx context.Context, opts Options) (*Catalog, error) {
 	if c.random == nil {
 		c.random = rand.Float64
 	}
+	if c.now == nil {
+		c.now = time.Now //nolint:forbidigo // the default of an injected clock
+	}
+	opts.Now = c.now
 	if opts.Name == "" {
 		opts.Name = "firn"
 	}
@@ -86,25 +103,13 @@ func Open(ctx context.Context, opts Options) (*Catalog, error) {
 		return nil, err
 	}
 	var err error
-	c.backend, err = openBackend(ctx, opts, c.logger)
-	if err != nil {
+	if c.objects, err = newObjectCache(); err != nil {
+		return nil, err
+	}
+	if c.backend, err = openBackend(ctx, opts, c.logger); err != nil {
 		return nil, err
 	}
 	return c, nil
-}
-
-// openBackend chooses by the scheme of the URI. Postgres and REST catalogs come in here.
-func openBackend(ctx context.Context, opts Options, logger *slog.Logger) (backend, error) {
-	switch scheme, _, _ := strings.Cut(opts.URI, ":"); scheme {
-	case "sqlite":
-		pointers, err := openSQLite(ctx, opts.URI, opts.Name)
-		if err != nil {
-			return nil, err
-		}
-		return newPointerBackend(opts.Store, pointers, logger)
-	default:
-		return nil, fmt.Errorf("%w: catalog URI %q: only sqlite:///absolute/path/catalog.db is known", ErrInvalid, opts.URI)
-	}
 }
 
 // checkRoot looks whether iceberg-go will spell paths below the store's root in a way that leads back to them. It percent-encodes
@@ -127,7 +132,7 @@ func checkRoot(root string, logger *slog.Logger) error {
 	return nil
 }
 
-// Close releases the database. Tables that were loaded stay readable, but cannot be refreshed or committed to.
+// Close releases the connections. Tables that were loaded stay readable, but cannot be refreshed or committed to.
 func (c *Catalog) Close() error { return c.backend.close() }
 
 // Create makes an empty table, and its namespace on demand. It returns ErrTableExists if the name is taken.
@@ -177,6 +182,11 @@ func (c *Catalog) view(loaded *table.Table) *Table {
 		return known
 	}
 	view := newTable(c, loaded)
+	uuid := loaded.Metadata().TableUUID()
+	if known := c.manifests[name]; known == nil || known.table != uuid {
+		c.manifests[name] = &manifestCache{table: uuid}
+	}
+	view.manifests = c.manifests[name]
 	c.views[name] = view
 	return view
 }

@@ -146,9 +146,18 @@ func TestOpenRefusesWhatCannotBe(t *testing.T) {
 	store, err := local.New(t.TempDir())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, store.Close()) }()
-	for _, uri := range []string{"", "catalog.db", "sqlite:catalog.db", "sqlite://relative/catalog.db", "postgres://host/db"} {
+	for _, uri := range []string{"", "catalog.db", "sqlite:catalog.db", "sqlite://relative/catalog.db", "sqlite://:memory:",
+		"sqlite:///lake/catalog.db?mode=memory", "sqlite://s3://bucket/catalog.db", "oracle://host/db", "host=x password=s3cr3t@y",
+		"postgres://u:s3cr3t@host:port/db", "http://", "http://u:s3cr3t@localhost/", "https://localhost/?token=s3cr3t"} {
 		_, err := Open(ctx, Options{Store: store, URI: uri})
 		require.ErrorIs(t, err, ErrInvalid, uri)
+		require.NotContains(t, err.Error(), "s3cr3t")
+	}
+	for _, uri := range []string{"hadoop:s3://bucket/lake", "s3://bucket/lake", "hdfs://namenode/lake", "file:///lake", "hive://host:9083",
+		"thrift://host:9083", "glue:", "memory:"} {
+		_, err := Open(ctx, Options{Store: store, URI: uri})
+		require.ErrorIs(t, err, ErrUnsupported, uri)
+		require.ErrorContains(t, err, "postgres://")
 	}
 	_, err = Open(ctx, Options{URI: "sqlite:///x"})
 	require.ErrorIs(t, err, ErrInvalid)
@@ -187,6 +196,7 @@ func TestAwkwardDirectories(t *testing.T) {
 
 // TestFrugality pins what commits and plans cost in requests to the storage.
 func TestFrugality(t *testing.T) {
+	needsPointers(t)
 	ctx := context.Background()
 	dir, inner := t.TempDir(), mem.New()
 	counted := metered.New(inner)
@@ -201,7 +211,7 @@ func TestFrugality(t *testing.T) {
 		require.NoError(t, err)
 		counts := counted.Counts()
 		require.EqualValues(t, 3, counts.Creates, "manifest, manifest list, metadata.json")
-		require.EqualValues(t, min(i, 1), counts.Requests, "the manifest list before it")
+		require.Zero(t, counts.Requests, "append %d reads nothing that this process wrote", i)
 	}
 	cold := openLakeOn(t, dir, counted)
 	counted.Reset()
@@ -240,6 +250,7 @@ func TestDropDeletesFiles(t *testing.T) {
 }
 
 func TestDropKeepsWhatIsNotItsOwn(t *testing.T) {
+	needsPointers(t)
 	ctx := context.Background()
 	l := newLake(t)
 	outside := openLake(t, t.TempDir())

@@ -8,6 +8,7 @@ import (
 
 	iceio "github.com/apache/iceberg-go/io"
 	"github.com/apache/iceberg-go/table"
+	"golang.org/x/sync/errgroup"
 )
 
 // How a commit wins.
@@ -25,8 +26,8 @@ const (
 	firstPause   = 4 * time.Millisecond
 	longestPause = 500 * time.Millisecond
 	// lookUpPatience bounds how long the catalog is asked what became of a commit, and lasts beyond the caller's context: an answer
-	// is worth more than a quick return.
-	lookUpPatience = 30 * time.Second
+	// is worth more than a quick return. A database that was killed is back within that time, with its log replayed.
+	lookUpPatience = 3 * time.Minute
 	cleanUpTime    = 10 * time.Second
 )
 
@@ -44,13 +45,15 @@ type change struct {
 // commit makes the change to the table that t is a view of.
 func (c *Catalog) commit(ctx context.Context, t *Table, ch change) (*Table, error) {
 	var lost error
+	var open openAttempt
 	for attempt := range maxAttempts {
 		if attempt > 0 {
 			if err := c.wait(ctx, c.pause(attempt)); err != nil {
-				return nil, fmt.Errorf("committing to %s: %w: %w", t.Name(), errNotCommitted, err)
+				return nil, open.explain(t, fmt.Errorf("%w: %w", errNotCommitted, err))
 			}
 		}
-		committed, err := c.tryCommit(ctx, t, ch, attempt > 0)
+		committed, base, err := c.tryCommit(ctx, t, ch, attempt > 0)
+		open.see(base)
 		switch {
 		case err == nil:
 			return committed, nil
@@ -58,62 +61,113 @@ func (c *Catalog) commit(ctx context.Context, t *Table, ch change) (*Table, erro
 			lost = err
 			c.logger.Debug("commit lost, trying again", "table", t.Name(), "attempt", attempt+1, "error", err)
 		case errors.Is(err, errNotCommitted):
-			return nil, fmt.Errorf("committing to %s: %w", t.Name(), err)
+			return nil, open.explain(t, err)
 		default:
 			c.logger.Warn("a commit ended without an answer, looking it up", "table", t.Name(), "error", err)
-			found, lookUpErr := c.lookUp(ctx, t, ch)
+			open.begin(base)
+			found, now, lookUpErr := c.lookUp(ctx, t, ch)
 			if lookUpErr != nil {
 				return nil, fmt.Errorf("committing to %s: %w: %w; looking it up: %w", t.Name(), ErrCommitUnknown, err, lookUpErr)
 			}
 			if found != nil {
 				return found, nil
 			}
+			open.see(now)
 			lost = err
 		}
 	}
-	return nil, fmt.Errorf("committing to %s: %w %d times: %w", t.Name(), ErrConflict, maxAttempts, lost)
+	return nil, open.explain(t, fmt.Errorf("%w %d times: %w", ErrConflict, maxAttempts, lost))
 }
 
-// tryCommit makes one attempt. Its errors are those of backend.CommitTable.
-func (c *Catalog) tryCommit(ctx context.Context, t *Table, ch change, again bool) (*Table, error) {
+// openAttempt remembers attempts without an answer that were not found in the table, but that a server which is slow, or was frozen,
+// may still carry out. That is over as soon as the table has another head than the one they name as a requirement.
+type openAttempt struct {
+	pending bool
+	head    int64
+}
+
+func headOf(t *table.Table) int64 {
+	if t == nil || t.CurrentSnapshot() == nil {
+		return 0
+	}
+	return t.CurrentSnapshot().SnapshotID
+}
+
+func (o *openAttempt) begin(base *table.Table) { o.pending, o.head = true, headOf(base) }
+
+func (o *openAttempt) see(now *table.Table) {
+	if now != nil && headOf(now) != o.head {
+		o.pending = false
+	}
+}
+
+// explain says what the end of a commit without success means.
+func (o *openAttempt) explain(t *Table, err error) error {
+	if o.pending {
+		return fmt.Errorf("committing to %s: %w: an attempt got no answer and may still take effect: %w", t.Name(), ErrCommitUnknown, err)
+	}
+	return fmt.Errorf("committing to %s: %w", t.Name(), err)
+}
+
+// tryCommit makes one attempt, and also returns the state it was made on, if it came that far. Its errors are those of
+// backend.commitTable.
+func (c *Catalog) tryCommit(ctx context.Context, t *Table, ch change, again bool) (done *Table, base *table.Table, err error) {
 	leave, err := c.enter(ctx, t.Name())
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNotCommitted, err)
+		return nil, nil, fmt.Errorf("%w: %w", errNotCommitted, err)
 	}
 	defer leave()
-	current, err := c.backend.LoadTable(ctx, t.inner.Identifier())
+	base, err = c.backend.LoadTable(ctx, t.inner.Identifier())
 	if err == nil {
-		err = sameTable(t.inner, current)
+		err = sameTable(t.inner, base)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNotCommitted, err)
+		return nil, nil, fmt.Errorf("%w: %w", errNotCommitted, err)
 	}
-	if again && ch.done(current.Metadata()) {
-		return c.view(current), nil
+	if again && ch.done(base.Metadata()) {
+		return c.view(base), base, nil
 	}
 
-	files := newFileIO(ctx, c.store, c.logger)
-	base := table.New(current.Identifier(), current.Metadata(), current.MetadataLocation(),
-		func(context.Context) (iceio.IO, error) { return files, nil }, c.backend)
-	tx := base.NewTransaction()
-	if err := ch.stage(ctx, base, tx); err != nil {
-		c.removeCreated(ctx, files, nil)
-		return nil, fmt.Errorf("%w: %w", errNotCommitted, err)
+	files := c.stagingIO(ctx, base)
+	metadata, err := asOfNow(base.Metadata())
+	if err != nil {
+		return nil, base, fmt.Errorf("%w: %w", errNotCommitted, err)
+	}
+	staged := table.New(base.Identifier(), metadata, base.MetadataLocation(),
+		func(context.Context) (iceio.IO, error) { return files, nil },
+		&attempt{backend: c.backend, base: base, written: files.wait, now: c.now})
+	tx := staged.NewTransaction()
+	if err := ch.stage(ctx, staged, tx); err != nil {
+		c.discardAttempt(ctx, files)
+		return nil, base, fmt.Errorf("%w: %w", errNotCommitted, err)
 	}
 	committed, err := tx.Commit(ctx)
 	if err != nil {
 		if errors.Is(err, table.ErrCommitFailed) || errors.Is(err, errNotCommitted) {
-			c.removeCreated(ctx, files, nil)
+			c.discardAttempt(ctx, files)
 		}
-		return nil, err
+		_, _ = files.finish()
+		return nil, base, err
 	}
-	c.removeSuperseded(ctx, files, committed)
+	c.cleanUp(ctx, files, committed)
 	return c.view(table.New(committed.Identifier(), committed.Metadata(), committed.MetadataLocation(),
-		c.fileSystem, c.backend)), nil
+		c.fileSystem, c.backend)), base, nil
+}
+
+// stagingIO returns the view of the store for a commit that builds on base.
+func (c *Catalog) stagingIO(ctx context.Context, base *table.Table) *stagingIO {
+	files := newStagingIO(ctx, c.store, c.logger, c.objects)
+	files.merged = int64(base.Properties().GetInt(table.ManifestTargetSizeBytesKey, table.ManifestTargetSizeBytesDefault))
+	if snapshot := base.CurrentSnapshot(); snapshot != nil {
+		files.parent = snapshot.ManifestList
+	}
+	return files
 }
 
 func (c *Catalog) fileSystem(ctx context.Context) (iceio.IO, error) {
-	return newFileIO(ctx, c.store, c.logger), nil
+	files := newFileIO(ctx, c.store, c.logger)
+	files.known = c.objects
+	return files, nil
 }
 
 // pause returns how long to wait before an attempt: between half and all of a span that doubles.
@@ -122,8 +176,8 @@ func (c *Catalog) pause(attempt int) time.Duration {
 	return span/2 + time.Duration(c.random()*float64(span/2))
 }
 
-// lookUp returns the table if it holds the change, or nil if it does not.
-func (c *Catalog) lookUp(ctx context.Context, t *Table, ch change) (*Table, error) {
+// lookUp returns the table if it holds the change. If it does not, it returns the table's state only.
+func (c *Catalog) lookUp(ctx context.Context, t *Table, ch change) (found *Table, now *table.Table, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookUpPatience)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
@@ -133,14 +187,14 @@ func (c *Catalog) lookUp(ctx context.Context, t *Table, ch change) (*Table, erro
 		}
 		switch {
 		case errors.Is(err, ErrTableNotFound):
-			return nil, err
+			return nil, nil, err
 		case err == nil && ch.done(now.Metadata()):
-			return c.view(now), nil
+			return c.view(now), now, nil
 		case err == nil:
-			return nil, nil
+			return nil, now, nil
 		}
 		if waitErr := c.wait(ctx, c.pause(attempt)); waitErr != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 }
@@ -162,36 +216,57 @@ func (c *Catalog) enter(ctx context.Context, name string) (leave func(), err err
 	}
 }
 
-// removeCreated deletes what an attempt wrote, except for what is kept. What cannot be deleted is litter and does no harm.
-func (c *Catalog) removeCreated(ctx context.Context, files *fileIO, keep map[string]bool) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
-	defer cancel()
-	for _, name := range files.createdNames() {
-		if keep[name] {
-			continue
-		}
-		if err := c.store.Delete(ctx, name); err != nil {
-			c.logger.Debug("an unused metadata file stays behind", "name", name, "error", err)
-		}
-	}
+// discardAttempt deletes what an attempt wrote that certainly was not committed.
+func (c *Catalog) discardAttempt(ctx context.Context, files *stagingIO) {
+	created, _ := files.finish()
+	c.deleteAll(ctx, created)
 }
 
-// removeSuperseded deletes the manifests that a commit wrote and then merged into another one. iceberg-go leaves them.
-func (c *Catalog) removeSuperseded(ctx context.Context, files *fileIO, committed *table.Table) {
+// cleanUp deletes what a commit left without use: the metadata files that fell out of the table's log, and the manifests that it wrote
+// and then merged into another one, which iceberg-go leaves.
+func (c *Catalog) cleanUp(ctx context.Context, files *stagingIO, committed *table.Table) {
 	const manifestAndList = 2
-	snapshot := committed.CurrentSnapshot()
-	if snapshot == nil || len(files.createdNames()) <= manifestAndList {
-		return
-	}
-	manifests, err := snapshot.Manifests(files)
-	if err != nil {
-		return
-	}
-	keep := map[string]bool{}
-	for _, location := range append(manifestPaths(manifests), snapshot.ManifestList) {
-		if name, err := nameOf(c.store, location); err == nil {
-			keep[name] = true
+	created, removed := files.finish()
+	var doomed []string
+	if !c.backend.cleansUp() {
+		for _, location := range removed {
+			if name, err := nameOf(c.store, location); err == nil {
+				doomed = append(doomed, name)
+			}
 		}
 	}
-	c.removeCreated(ctx, files, keep)
+	snapshot := committed.CurrentSnapshot()
+	if snapshot != nil && len(created) > manifestAndList {
+		if manifests, err := snapshot.Manifests(files); err == nil {
+			keep := map[string]bool{}
+			for _, location := range append(manifestPaths(manifests), snapshot.ManifestList) {
+				if name, err := nameOf(c.store, location); err == nil {
+					keep[name] = true
+				}
+			}
+			for _, name := range created {
+				if !keep[name] {
+					doomed = append(doomed, name)
+				}
+			}
+		}
+	}
+	c.deleteAll(ctx, doomed)
+}
+
+// deleteAll deletes objects side by side. What cannot be deleted is litter and does no harm.
+func (c *Catalog) deleteAll(ctx context.Context, names []string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
+	defer cancel()
+	var group errgroup.Group
+	group.SetLimit(parallelRequests(c.store))
+	for _, name := range names {
+		group.Go(func() error {
+			if err := c.store.Delete(ctx, name); err != nil {
+				c.logger.Debug("an unused metadata file stays behind", "name", name, "error", err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/firnlog/firn/storage/local"
 )
 
 // Environment of a re-executed test binary that appends for a test in another process.
@@ -22,6 +24,8 @@ const (
 	appenderLake  = "FIRN_TEST_APPENDER_LAKE"
 	appenderName  = "FIRN_TEST_APPENDER_NAME"
 	appenderCount = "FIRN_TEST_APPENDER_COUNT"
+	appenderURI   = "FIRN_TEST_APPENDER_CATALOG"
+	appenderLabel = "FIRN_TEST_APPENDER_CATALOG_NAME"
 )
 
 // appendMany appends count files one by one, of 1, 2, 3 … rows each, whose names tell who wrote them.
@@ -142,25 +146,31 @@ func TestManyProcessesAppend(t *testing.T) {
 	const processes, each = 4, 12
 	l := newLake(t)
 	l.create(t, TableSpec{Name: "web"})
+	names, err := appendInProcesses(l, processes, each)
+	require.NoError(t, err)
+	requireAll(t, l.open(t), names, each)
+}
+
+// appendInProcesses appends to the table "web" from several processes, and returns their names.
+func appendInProcesses(l lake, processes, each int) (names []string, err error) {
 	var group errgroup.Group
-	var names []string
 	for p := range processes {
 		who := fmt.Sprintf("p%d", p)
 		names = append(names, who)
 		group.Go(func() error {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestAppender$", "-test.count=1")
-			cmd.Env = append(os.Environ(), appenderLake+"="+l.dir, appenderName+"="+who, appenderCount+"="+strconv.Itoa(each))
+			cmd.Env = append(os.Environ(), appenderLake+"="+l.dir, appenderName+"="+who, appenderCount+"="+strconv.Itoa(each),
+				appenderURI+"="+l.uri, appenderLabel+"="+l.name)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				return fmt.Errorf("%w: %s", err, out)
 			}
 			return nil
 		})
 	}
-	require.NoError(t, group.Wait())
-	requireAll(t, openLake(t, l.dir), names, each)
+	return names, group.Wait()
 }
 
-// TestAppender is the other process of TestManyProcessesAppend.
+// TestAppender is the other process of appendInProcesses.
 func TestAppender(t *testing.T) {
 	dir := os.Getenv(appenderLake)
 	if dir == "" {
@@ -168,7 +178,11 @@ func TestAppender(t *testing.T) {
 	}
 	count, err := strconv.Atoi(os.Getenv(appenderCount))
 	require.NoError(t, err)
-	require.NoError(t, appendMany(context.Background(), t, openLake(t, dir), os.Getenv(appenderName), count))
+	files, err := local.New(dir)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, files.Close()) }()
+	l := lake{dir: dir, store: files, uri: os.Getenv(appenderURI), name: os.Getenv(appenderLabel)}.open(t)
+	require.NoError(t, appendMany(context.Background(), t, l, os.Getenv(appenderName), count))
 }
 
 // TestManyOpenAtOnce opens, and thereby makes, one lake many times at once.

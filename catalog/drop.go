@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/apache/iceberg-go/table"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/firnlog/firn/storage"
 )
@@ -41,25 +43,44 @@ func (c *Catalog) Drop(ctx context.Context, name string) error {
 	delete(c.views, fullName(ident))
 	c.mu.Unlock()
 
-	for _, file := range files {
-		if err := c.store.Delete(ctx, file); err != nil {
-			kept = append(kept, fmt.Sprintf("%s: %v", c.store.URI(file), err))
-			if ctx.Err() != nil {
-				break
-			}
-		}
-	}
+	kept = append(kept, c.purge(ctx, files)...)
 	if len(kept) > 0 {
 		return fmt.Errorf("%w: %s: %s", ErrFilesKept, fullName(ident), strings.Join(kept, "; "))
 	}
 	return nil
 }
 
+// purge deletes files side by side, and says which of them it could not delete.
+func (c *Catalog) purge(ctx context.Context, files []string) (kept []string) {
+	var mu sync.Mutex
+	var group errgroup.Group
+	group.SetLimit(parallelRequests(c.store))
+	for _, file := range files {
+		group.Go(func() error {
+			err := ctx.Err()
+			if err == nil {
+				err = c.store.Delete(ctx, file)
+			}
+			if err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				kept = append(kept, fmt.Sprintf("%s: %v", c.store.URI(file), err))
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+	return kept
+}
+
 // filesToPurge lists what lies below the table's locations, and says which locations must be left alone.
 func (c *Catalog) filesToPurge(ctx context.Context, t *Table) (files, kept []string, err error) {
-	tables, err := c.backend.listTables(ctx)
-	if err != nil {
+	tables, err := c.backend.locations(ctx)
+	if ctx.Err() != nil {
 		return nil, nil, err
+	}
+	if err != nil {
+		return nil, []string{"all of its files, because it is not known which other tables lie beside it: " + err.Error()}, nil
 	}
 	locations := []string{t.Location(), t.IndexLocation()}
 	if metadata := metadataLocation(t.Location(), t.inner.Properties()); !strings.HasPrefix(metadata, t.Location()+"/") {

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/url"
 	"path"
-	"sync"
 	"time"
 
 	iceio "github.com/apache/iceberg-go/io"
@@ -26,16 +25,24 @@ import (
 // data, two stores of one scheme can live in one process, and nothing global is changed. The one place where iceberg-go insists on
 // the registry is its SQL catalog, when it reads and writes metadata.json; see backend.go for what stands in its place.
 //
-// A manifest, a manifest list and a metadata.json are each written once, whole, and made durable by Writer.Commit before anything
-// refers to them. One commit therefore costs three durable objects and one durable SQLite transaction.
+// A manifest, a manifest list and a metadata.json are each written once, whole, and made durable by Writer.Commit before the catalog
+// points to them. None of the three needs another one to be there first, only its name and size, so a commit writes them side by
+// side (see staging.go) and waits for all of them before it moves the pointer.
 
-// readAhead is what is read, from the end, of an object whose size is not known: most manifests fit, and need one request.
-const readAhead = 128 << 10
+// readAhead is what is read, from the end, of an object whose size is not known: most manifest lists fit, and need one request.
+// Through a network more is asked for: what is not there costs nothing, and a second request costs a round trip.
+const (
+	readAhead       = 128 << 10
+	readAheadRemote = 1 << 20
+)
 
 // readObject reads a whole object. sizeHint is the expected size: if it is right, or too large, it takes one request, else two.
 func readObject(ctx context.Context, store storage.Store, name string, sizeHint int64) ([]byte, error) {
 	if sizeHint <= 0 {
 		sizeHint = readAhead
+		if traits := storage.TraitsOf(store); traits.Remote {
+			sizeHint = max(readAheadRemote, int64(traits.TailBytes))
+		}
 	}
 	tail := make([]byte, sizeHint)
 	n, size, err := store.ReadTail(ctx, name, tail)
@@ -43,7 +50,7 @@ func readObject(ctx context.Context, store storage.Store, name string, sizeHint 
 		return nil, err
 	}
 	if size == int64(n) {
-		return tail[:n], nil
+		return tail[:n:n], nil
 	}
 	whole := make([]byte, size)
 	copy(whole[size-int64(n):], tail[:n])
@@ -86,9 +93,7 @@ type fileIO struct {
 	ctx    context.Context //nolint:containedctx // see above
 	store  storage.Store
 	logger *slog.Logger
-
-	mu      sync.Mutex
-	created []string // names of the objects that were made durable through this fileIO
+	known  *objectCache // manifests and manifest lists that this process read or wrote before; nil is none
 }
 
 var (
@@ -108,15 +113,22 @@ func (f *fileIO) Open(location string) (iceio.File, error) {
 	return &memoryFile{Reader: bytes.NewReader(content), name: location}, nil
 }
 
-func (f *fileIO) ReadFile(location string) ([]byte, error) {
+func (f *fileIO) ReadFile(location string) ([]byte, error) { return f.read(location, 0) }
+
+// read returns an object, from memory where it is known. Callers must not change it.
+func (f *fileIO) read(location string, sizeHint int64) ([]byte, error) {
 	name, err := nameOf(f.store, location)
 	if err != nil {
 		return nil, err
 	}
-	content, err := readObject(f.ctx, f.store, name, 0)
+	if content, ok := f.known.get(name); ok {
+		return content, nil
+	}
+	content, err := readObject(f.ctx, f.store, name, sizeHint)
 	if err != nil {
 		return nil, fmt.Errorf("reading table metadata %q: %w", location, err)
 	}
+	f.known.add(name, content)
 	return content, nil
 }
 
@@ -125,15 +137,20 @@ func (f *fileIO) Create(location string) (iceio.FileWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := f.store.Create(f.ctx, name)
-	if err != nil {
-		return nil, fmt.Errorf("writing table metadata %q: %w", location, err)
-	}
-	return &objectWriter{io: f, name: name, w: w}, nil
+	return &objectWriter{finish: func(content []byte) error {
+		if err := writeObject(f.ctx, f.store, name, content); err != nil {
+			return fmt.Errorf("writing table metadata %q: %w", name, err)
+		}
+		return nil
+	}}, nil
 }
 
 func (f *fileIO) WriteFile(location string, content []byte) error {
-	w, err := f.Create(location)
+	return writeFile(f, location, content)
+}
+
+func writeFile(files iceio.WriteFileIO, location string, content []byte) error {
+	w, err := files.Create(location)
 	if err != nil {
 		return err
 	}
@@ -156,29 +173,20 @@ func (f *fileIO) Remove(location string) error {
 	return nil
 }
 
-// createdNames returns what was made durable so far.
-func (f *fileIO) createdNames() []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return append([]string(nil), f.created...)
-}
-
-// objectWriter makes its object durable on Close, unless a write failed before.
+// objectWriter gathers an object in memory, and hands it on when it is closed.
 type objectWriter struct {
-	io     *fileIO
-	name   string
-	w      storage.Writer
-	failed error
-	closed bool
+	content []byte
+	finish  func(content []byte) error
+	result  error
+	closed  bool
 }
 
 func (o *objectWriter) Write(p []byte) (int, error) {
-	n, err := o.w.Write(p)
-	if err != nil {
-		o.failed = fmt.Errorf("writing table metadata %q: %w", o.name, err)
-		return n, o.failed
+	if o.closed {
+		return 0, fs.ErrClosed
 	}
-	return n, nil
+	o.content = append(o.content, p...)
+	return len(p), nil
 }
 
 func (o *objectWriter) ReadFrom(r io.Reader) (int64, error) {
@@ -186,21 +194,11 @@ func (o *objectWriter) ReadFrom(r io.Reader) (int64, error) {
 }
 
 func (o *objectWriter) Close() error {
-	if o.closed {
-		return o.failed
+	if !o.closed {
+		o.closed = true
+		o.result = o.finish(o.content)
 	}
-	o.closed = true
-	if o.failed != nil {
-		return errors.Join(o.failed, o.w.Abort())
-	}
-	if err := o.w.Commit(o.io.ctx); err != nil {
-		o.failed = fmt.Errorf("writing table metadata %q: %w", o.name, err)
-		return errors.Join(o.failed, o.w.Abort())
-	}
-	o.io.mu.Lock()
-	o.io.created = append(o.io.created, o.name)
-	o.io.mu.Unlock()
-	return nil
+	return o.result
 }
 
 // memoryFile is an object that was read whole.

@@ -6,8 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"sync"
 
 	"github.com/apache/iceberg-go"
+	"github.com/apache/iceberg-go/table"
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -35,13 +39,11 @@ type DataFile struct {
 	HasDeletes bool
 }
 
-// manifestReaders is how many manifests are read at once.
-const manifestReaders = 8
-
 // Files returns the data files of this view's snapshot. The slice is made once for each Table and shared: callers must not change it.
 //
-// Manifests are read directly, one request each, with only the statistics that prune decoded (see manifest.go): iceberg-go's own scan
-// planning builds filters and tasks that nobody here needs.
+// Manifests are read directly, side by side, one request each, with only the statistics that prune decoded (see manifest.go);
+// iceberg-go's own scan planning builds filters and tasks that nobody here needs. A manifest that an earlier view of the table has
+// read is not read again.
 func (t *Table) Files(ctx context.Context) ([]DataFile, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -61,7 +63,11 @@ func (t *Table) readFiles(ctx context.Context) ([]DataFile, error) {
 	if snapshot == nil {
 		return nil, nil
 	}
-	manifests, err := snapshot.Manifests(newFileIO(ctx, t.catalog.store, t.catalog.logger))
+	list, err := t.catalog.fileSystem(ctx)
+	if err != nil {
+		return nil, err
+	}
+	manifests, err := snapshot.Manifests(list)
 	if err != nil {
 		return nil, err
 	}
@@ -70,52 +76,119 @@ func (t *Table) readFiles(ctx context.Context) ([]DataFile, error) {
 			return nil, fmt.Errorf("%w: column %q has a default value for the rows that were there before it", ErrUnsupported, field.Name)
 		}
 	}
+	contents, err := t.readManifests(ctx, manifests)
+	if err != nil {
+		return nil, err
+	}
+	deletesOf := make([][]iceberg.ManifestEntry, len(contents))
+	total := 0
+	for i, content := range contents {
+		deletesOf[i] = content.deletes
+		total += len(content.data)
+	}
+	deletes := newDeleteIndex(deletesOf)
+	files := make([]DataFile, 0, total)
+	for _, content := range contents {
+		for _, file := range content.data {
+			file.HasDeletes = deletes.mayApply(file)
+			files = append(files, file.DataFile)
+		}
+	}
+	return files, nil
+}
+
+// readManifests returns what the manifests hold, in their order, those that hold nothing left out. Only those are read that no view of
+// the table has read before.
+func (t *Table) readManifests(ctx context.Context, manifests []iceberg.ManifestFile) ([]*manifestContent, error) {
+	manifests = slices.DeleteFunc(slices.Clone(manifests), func(m iceberg.ManifestFile) bool { return !mayHoldLive(m) })
+	layout := layoutOf(t.inner.Metadata())
+	known := t.manifests.known(layout)
 	decoder := newFileDecoder(t)
-	dataOf := make([][]liveFile, len(manifests))
-	deletesOf := make([][]iceberg.ManifestEntry, len(manifests))
+	contents := make([]*manifestContent, len(manifests))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(manifestReaders)
+	group.SetLimit(parallelRequests(t.catalog.store))
 	for i, manifest := range manifests {
-		if !mayHoldLive(manifest) {
+		if contents[i] = known[manifest.FilePath()]; contents[i] != nil {
 			continue
 		}
-		group.Go(func() error {
-			content, err := t.readManifest(ctx, manifest)
-			if err != nil {
-				return err
-			}
-			if manifest.ManifestContent() == iceberg.ManifestContentDeletes {
-				deletesOf[i], err = manifestEntries(manifest, content)
-				return err
-			}
-			if dataOf[i], err = decoder.decodeManifest(manifest, content); err == nil {
-				return nil
-			}
-			t.catalog.logger.Debug("reading a manifest the slow way", "manifest", manifest.FilePath(), "reason", err)
-			entries, err := manifestEntries(manifest, content)
-			if err != nil {
-				return err
-			}
-			dataOf[i], err = decoder.decode(entries)
+		group.Go(func() (err error) {
+			contents[i], err = t.decodeManifest(ctx, decoder, manifest)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	deletes := newDeleteIndex(deletesOf)
-	total := 0
-	for _, live := range dataOf {
-		total += len(live)
+	t.manifests.replace(layout, manifests, contents)
+	return contents, nil
+}
+
+func (t *Table) decodeManifest(ctx context.Context, decoder *fileDecoder, manifest iceberg.ManifestFile) (*manifestContent, error) {
+	content, err := t.readManifest(ctx, manifest)
+	if err != nil {
+		return nil, err
 	}
-	files := make([]DataFile, 0, total)
-	for _, live := range dataOf {
-		for _, file := range live {
-			file.HasDeletes = deletes.mayApply(file)
-			files = append(files, file.DataFile)
-		}
+	decoded := &manifestContent{}
+	if manifest.ManifestContent() == iceberg.ManifestContentDeletes {
+		decoded.deletes, err = manifestEntries(manifest, content)
+		return decoded, err
 	}
-	return files, nil
+	if decoded.data, err = decoder.decodeManifest(manifest, content); err == nil {
+		return decoded, nil
+	}
+	t.catalog.logger.Debug("reading a manifest the slow way", "manifest", manifest.FilePath(), "reason", err)
+	entries, err := manifestEntries(manifest, content)
+	if err != nil {
+		return nil, err
+	}
+	decoded.data, err = decoder.decode(entries)
+	return decoded, err
+}
+
+// manifestContent is what a manifest holds, decoded.
+type manifestContent struct {
+	data    []liveFile
+	deletes []iceberg.ManifestEntry
+}
+
+// manifestCache keeps the decoded manifests of a table's latest snapshot that was listed, so that the next one costs only what is new
+// in it. It is safe for concurrent use.
+type manifestCache struct {
+	table uuid.UUID
+
+	mu       sync.Mutex
+	layout   tableLayout
+	contents map[string]*manifestContent // by location
+}
+
+// tableLayout is what the decoding of a manifest depends on besides its bytes.
+type tableLayout struct{ schema, schemas, specs, orders int }
+
+func layoutOf(metadata table.Metadata) tableLayout {
+	return tableLayout{
+		schema: metadata.CurrentSchema().ID, schemas: len(metadata.Schemas()),
+		specs: len(metadata.PartitionSpecs()), orders: len(metadata.SortOrders()),
+	}
+}
+
+// known returns what was decoded for a layout. The map must not be changed.
+func (c *manifestCache) known(layout tableLayout) map[string]*manifestContent {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.layout != layout {
+		return nil
+	}
+	return c.contents
+}
+
+func (c *manifestCache) replace(layout tableLayout, manifests []iceberg.ManifestFile, contents []*manifestContent) {
+	byPath := make(map[string]*manifestContent, len(manifests))
+	for i, manifest := range manifests {
+		byPath[manifest.FilePath()] = contents[i]
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.layout, c.contents = layout, byPath
 }
 
 // mayHoldLive says whether a manifest can hold entries that are not deleted. Version 1 writers may leave the counts out (-1).
@@ -125,11 +198,9 @@ func mayHoldLive(manifest iceberg.ManifestFile) bool {
 
 // readManifest returns a manifest's bytes.
 func (t *Table) readManifest(ctx context.Context, manifest iceberg.ManifestFile) ([]byte, error) {
-	name, err := nameOf(t.catalog.store, manifest.FilePath())
-	if err != nil {
-		return nil, err
-	}
-	content, err := readObject(ctx, t.catalog.store, name, manifest.Length())
+	files := newFileIO(ctx, t.catalog.store, t.catalog.logger)
+	files.known = t.catalog.objects
+	content, err := files.read(manifest.FilePath(), manifest.Length())
 	if err != nil {
 		return nil, fmt.Errorf("manifest %s: %w", manifest.FilePath(), err)
 	}

@@ -3,8 +3,13 @@ package catalog
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"log/slog"
+	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,12 +26,20 @@ import (
 	"github.com/firnlog/firn/storage/local"
 )
 
+// testCatalog names the kind of catalog that the tests use: nothing for SQLite, "rest" for a REST server within the process, or the
+// URI of a server (see TestSuite).
+const testCatalog = "FIRN_TEST_CATALOG"
+
 // lake is a catalog in a temporary directory.
 type lake struct {
 	*Catalog
 	dir   string
 	store storage.Store
+	uri   string // of the catalog
+	name  string
 }
+
+func discardLogger() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func openLake(t testing.TB, dir string) lake {
 	t.Helper()
@@ -38,10 +51,61 @@ func openLake(t testing.TB, dir string) lake {
 
 func openLakeOn(t testing.TB, dir string, store storage.Store) lake {
 	t.Helper()
-	c, err := Open(context.Background(), Options{Store: store, URI: "sqlite://" + filepath.Join(dir, "catalog.db")})
+	l := lake{dir: dir, store: store}
+	digest := sha256.Sum256([]byte(dir))
+	switch kind := os.Getenv(testCatalog); {
+	case kind == "rest":
+		l.uri = restServerOf(t, dir, store).URL
+	case strings.HasPrefix(kind, "http"):
+		l.uri = fmt.Sprintf("%s/c/%x", kind, digest[:8])
+	case kind != "":
+		l.uri, l.name = kind, fmt.Sprintf("%x", digest[:8])
+	default:
+		l.uri = "sqlite://" + filepath.Join(dir, "catalog.db")
+	}
+	return l.open(t)
+}
+
+// open opens the lake once more, as another process would.
+func (l lake) open(t testing.TB) lake {
+	t.Helper()
+	var err error
+	l.Catalog, err = Open(context.Background(), Options{Store: l.store, URI: l.uri, Name: l.name})
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, c.Close()) })
-	return lake{Catalog: c, dir: dir, store: store}
+	opened := l.Catalog
+	t.Cleanup(func() { require.NoError(t, opened.Close()) })
+	return l
+}
+
+// needsPointers skips a test that looks into a pointerBackend, if there is none.
+func needsPointers(t testing.TB) {
+	t.Helper()
+	if strings.HasPrefix(os.Getenv(testCatalog), "http") || os.Getenv(testCatalog) == "rest" {
+		t.Skip("about metadata files and pointers to them, which a REST catalog keeps to itself")
+	}
+}
+
+var (
+	restServersLock sync.Mutex
+	restServers     = map[string]*restServer{} // by directory of the lake
+)
+
+// restServerOf returns the server of a lake, and starts it if this is the first to open the lake.
+func restServerOf(t testing.TB, dir string, store storage.Store) *restServer {
+	t.Helper()
+	restServersLock.Lock()
+	defer restServersLock.Unlock()
+	if s := restServers[dir]; s != nil {
+		return s
+	}
+	t.Cleanup(func() {
+		restServersLock.Lock()
+		defer restServersLock.Unlock()
+		delete(restServers, dir)
+	})
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	restServers[dir] = newRESTServer(t, dir, store)
+	return restServers[dir]
 }
 
 func newLake(t testing.TB) lake { return openLake(t, t.TempDir()) }

@@ -18,7 +18,7 @@ import (
 
 var errConnection = errors.New("connection reset by peer")
 
-// shakyBackend loses answers: the n-th CommitTable (from 1) and the n-th LoadTable do what the functions say.
+// shakyBackend loses answers: the n-th commitTable (from 1) and the n-th LoadTable do what the functions say.
 type shakyBackend struct {
 	backend
 	commits, loads atomic.Int64
@@ -26,11 +26,11 @@ type shakyBackend struct {
 	onLoad         func(n int64) error
 }
 
-func (s *shakyBackend) CommitTable(ctx context.Context, ident table.Identifier, requirements []table.Requirement,
-	updates []table.Update) (table.Metadata, string, error) {
+func (s *shakyBackend) commitTable(ctx context.Context, base *table.Table, requirements []table.Requirement, updates []table.Update,
+	written func() error) (table.Metadata, string, error) {
 	// What happens late happens without the client, whose context is long gone.
 	do := func() (table.Metadata, string, error) {
-		return s.backend.CommitTable(context.WithoutCancel(ctx), ident, requirements, updates)
+		return s.backend.commitTable(context.WithoutCancel(ctx), base, requirements, updates, written)
 	}
 	if s.onCommit == nil {
 		return do()
@@ -272,6 +272,7 @@ func (dyingPointers) swap(context.Context, table.Identifier, string, string) (bo
 func (dyingPointers) insert(context.Context, table.Identifier, string) error { return errConnection }
 
 func TestCrashBeforeThePointerMoves(t *testing.T) {
+	needsPointers(t)
 	ctx := context.Background()
 	l := newLake(t)
 	tbl := l.create(t, TableSpec{Name: "web"})
@@ -309,6 +310,7 @@ func TestCrashBeforeThePointerMoves(t *testing.T) {
 
 // TestEveryStorageFailure lets storage operation n of a few commits fail, for n = 0, 1, 2 … until none is hit any more.
 func TestEveryStorageFailure(t *testing.T) {
+	needsPointers(t)
 	ctx := context.Background()
 	dir, inner := t.TempDir(), mem.New()
 	faulty := faultstore.New(inner)

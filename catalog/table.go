@@ -28,6 +28,8 @@ type Table struct {
 	columns []Column
 	arrow   *arrow.Schema
 
+	manifests *manifestCache // shared by all views of the table
+
 	mu     sync.Mutex
 	files  []DataFile
 	listed bool
@@ -38,6 +40,8 @@ func newTable(c *Catalog, inner *table.Table) *Table {
 		catalog: c, inner: inner,
 		columns: columnsOf(inner.Schema()),
 		arrow:   arrowSchema(inner.Schema()),
+
+		manifests: &manifestCache{},
 	}
 }
 

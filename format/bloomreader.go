@@ -5,19 +5,26 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/cespare/xxhash/v2"
 )
 
-// maxBloomCache is up to where the bloom filters of a column stay in memory with the File.
-const maxBloomCache = 1 << 20
+// maxBloomCache is up to where the bloom filters of a column, over all row groups, are read together and stay in memory with the File.
+const (
+	maxBloomCache       = 1 << 20
+	maxRemoteBloomCache = 8 << 20 // of a remote store, where a request for each row group costs more than these bytes
+	maxTailBlooms       = 256 << 10
+)
 
 // bloomGuess is what is read of a bloom filter whose length the footer does not tell.
 const bloomGuess = 64 << 10
 
 // bloomCache holds the bloom filters that were read, by row group and leaf.
 type bloomCache struct {
+	loading loadLock // before mu
+
 	mu      sync.Mutex
 	filters map[indexKey][]byte
 	memory  int64
@@ -81,21 +88,38 @@ func (c *boundColumn) plainValue(value any) ([]byte, bool) {
 	return nil, false
 }
 
+// get returns a filter that is in memory.
+func (c *bloomCache) get(group, leaf int) ([]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	bits, ok := c.filters[indexKey{group, leaf}]
+	return bits, ok
+}
+
 // bloomFilter returns the bits of the filter of a column chunk; nil if it is of a kind that firn does not know.
 func (f *File) bloomFilter(ctx context.Context, group, leaf int) ([]byte, error) {
 	c := &f.blooms
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if bits, ok := c.filters[indexKey{group, leaf}]; ok {
+	if bits, ok := c.get(group, leaf); ok {
+		return bits, nil
+	}
+	if err := c.loading.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer c.loading.unlock()
+	if bits, ok := c.get(group, leaf); ok {
 		return bits, nil
 	}
 	at := f.groups[group].chunks[leaf].bloom
-	r := fetcher{store: f.store, name: f.name, size: f.size}
+	r := f.fetcher()
 	if at.length == 0 {
 		return readBloom(ctx, &r, at.offset)
 	}
 	all, total := f.bloomRanges(leaf)
-	if total > maxBloomCache {
+	most := int64(maxBloomCache)
+	if f.traits.Remote {
+		most = maxRemoteBloomCache
+	}
+	if total > most {
 		data := make([]byte, at.length)
 		if err := r.readAt(ctx, data, at.offset); err != nil {
 			return nil, err
@@ -105,9 +129,18 @@ func (f *File) bloomFilter(ctx context.Context, group, leaf int) ([]byte, error)
 	if err := r.plan(ctx, all); err != nil {
 		return nil, err
 	}
-	if c.filters == nil {
-		c.filters = map[indexKey][]byte{}
+	if err := f.takeBlooms(&r, leaf); err != nil {
+		return nil, err
 	}
+	bits, _ := c.get(group, leaf)
+	return bits, nil
+}
+
+// takeBlooms keeps the filters of a column that the fetcher has read.
+func (f *File) takeBlooms(r *fetcher, leaf int) error {
+	c := &f.blooms
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for g := range f.groups {
 		at := f.groups[g].chunks[leaf].bloom
 		data, ok := r.bytes(at.offset, at.length)
@@ -116,12 +149,43 @@ func (f *File) bloomFilter(ctx context.Context, group, leaf int) ([]byte, error)
 		}
 		bits, err := bloomBits(data)
 		if err != nil {
-			return nil, fmt.Errorf("row group %d: %w", g, err)
+			return fmt.Errorf("row group %d: %w", g, err)
 		}
-		c.filters[indexKey{g, leaf}] = bits
-		c.memory += at.length
+		if _, known := c.filters[indexKey{g, leaf}]; !known {
+			c.filters[indexKey{g, leaf}] = bits
+			c.memory += at.length
+		}
 	}
-	return c.filters[indexKey{group, leaf}], nil
+	return nil
+}
+
+// keepBlooms keeps the filters that lie in the end of the file, which begins at start, if they are small. A damaged one is found when it is asked.
+func (f *File) keepBlooms(tail []byte, start int64) {
+	if len(f.groups) == 0 {
+		return
+	}
+	for leaf := range f.groups[0].chunks {
+		f.keepColumnBlooms(leaf, tail, start)
+	}
+}
+
+func (f *File) keepColumnBlooms(leaf int, tail []byte, start int64) {
+	r := f.fetcher()
+	total := int64(0)
+	for g := range f.groups {
+		at := f.groups[g].chunks[leaf].bloom
+		total += at.length
+		if at.length > 0 && (at.offset < start || at.offset+at.length > f.size) {
+			return
+		}
+		if at.length > 0 {
+			from := at.offset - start
+			r.keep(transfer{segments: []segment{{offset: at.offset, data: slices.Clone(tail[from : from+at.length])}}})
+		}
+	}
+	if total > 0 && total <= maxTailBlooms {
+		_ = f.takeBlooms(&r, leaf) // read and told about again when it is asked
+	}
 }
 
 // bloomRanges returns where the filters of a column lie in all row groups.
@@ -131,7 +195,7 @@ func (f *File) bloomRanges(leaf int) (all []location, total int64) {
 			all = append(all, at)
 		}
 	}
-	for _, r := range coalesce(all) {
+	for _, r := range coalesce(all, f.traits.ReadGap) {
 		total += r.length
 	}
 	return all, total

@@ -7,14 +7,20 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/firnlog/firn/storage"
 )
 
-// How ranged reads are put together.
+// How ranged reads are put together. Which ranges share a request is said by the store's traits.
 const (
-	coalesceGap  = 64 << 10 // ranges that lie no further apart are read in one request
 	streamBlock  = 4 << 20  // what is read at a time of a column chunk without page index
 	maxPlanBytes = 32 << 20 // what is read at most before it is decoded, unless a single page is larger
+
+	// Of a remote store:
+	requestBytes    = 4 << 20 // a longer range is read by several requests side by side
+	requestsAtOnce  = 16      // of one reader
+	leastPieceBytes = requestBytes / 2
 )
 
 // segment is a run of the file's bytes in memory.
@@ -30,10 +36,26 @@ func (s *segment) holds(off, n int64) bool {
 // fetcher reads ranges of one file and keeps what it read ahead.
 type fetcher struct {
 	store    storage.Store
+	traits   storage.Traits
+	gate     Gate // left while waiting for the store; may be nil
 	name     string
 	size     int64
 	segments []segment // sorted by offset
 	spare    [][]byte  // buffers for reuse
+}
+
+// fetcher returns a fetcher of the file.
+func (f *File) fetcher() fetcher {
+	return fetcher{store: f.store, traits: f.traits, name: f.name, size: f.size}
+}
+
+// wait runs do, which waits for the store, outside the gate.
+func (f *fetcher) wait(do func() error) error {
+	if f.gate != nil {
+		f.gate.Leave()
+		defer f.gate.Enter()
+	}
+	return do()
 }
 
 // readAt reads n bytes at off. A file that is shorter than the catalog or its own footer says is damaged.
@@ -57,16 +79,61 @@ type storageError struct{ err error }
 func (e *storageError) Error() string { return e.err.Error() }
 func (e *storageError) Unwrap() error { return e.err }
 
+// transfer is ranges on their way into memory.
+type transfer struct {
+	segments []segment
+	requests []segment // the parts of segments that one request each fills
+}
+
+// prepare finds memory for ranges, those near each other in one segment.
+func (f *fetcher) prepare(ranges []location) transfer {
+	var t transfer
+	for _, r := range coalesce(ranges, f.traits.ReadGap) {
+		s := segment{offset: r.offset, data: f.buffer(int(r.length))}
+		t.segments = append(t.segments, s)
+		for f.traits.Remote && len(s.data) > requestBytes+leastPieceBytes {
+			t.requests = append(t.requests, segment{s.offset, s.data[:requestBytes]})
+			s = segment{s.offset + requestBytes, s.data[requestBytes:]}
+		}
+		t.requests = append(t.requests, s)
+	}
+	return t
+}
+
+// run reads a transfer: from a remote store by requests side by side. It may run beside other uses of the fetcher.
+func (f *fetcher) run(ctx context.Context, t transfer) error {
+	if !f.traits.Remote || len(t.requests) < 2 {
+		for _, r := range t.requests {
+			if err := f.readAt(ctx, r.data, r.offset); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, min(f.traits.Parallel, requestsAtOnce)))
+	for _, r := range t.requests {
+		group.Go(func() error { return f.readAt(ctx, r.data, r.offset) })
+	}
+	return group.Wait()
+}
+
+// keep makes what was read known to bytes.
+func (f *fetcher) keep(t transfer) {
+	f.segments = append(f.segments, t.segments...)
+	slices.SortFunc(f.segments, func(a, b segment) int { return cmp.Compare(a.offset, b.offset) })
+}
+
 // plan reads the ranges ahead, those near each other in one request.
 func (f *fetcher) plan(ctx context.Context, ranges []location) error {
-	for _, r := range coalesce(ranges) {
-		s := segment{offset: r.offset, data: f.buffer(int(r.length))}
-		if err := f.readAt(ctx, s.data, r.offset); err != nil {
-			return err
-		}
-		f.segments = append(f.segments, s)
+	t := f.prepare(ranges)
+	if len(t.requests) == 0 {
+		return nil
 	}
-	slices.SortFunc(f.segments, func(a, b segment) int { return cmp.Compare(a.offset, b.offset) })
+	if err := f.wait(func() error { return f.run(ctx, t) }); err != nil {
+		return err
+	}
+	f.keep(t)
 	return nil
 }
 
@@ -103,8 +170,8 @@ func (f *fetcher) bytes(off, n int64) ([]byte, bool) {
 	return nil, false
 }
 
-// coalesce merges ranges that overlap or lie near each other.
-func coalesce(ranges []location) []location {
+// coalesce merges ranges that overlap or have no more than gap bytes between them.
+func coalesce(ranges []location, gap int64) []location {
 	sorted := slices.Clone(ranges)
 	slices.SortFunc(sorted, func(a, b location) int { return cmp.Compare(a.offset, b.offset) })
 	var out []location
@@ -112,7 +179,7 @@ func coalesce(ranges []location) []location {
 		if r.length == 0 {
 			continue
 		}
-		if n := len(out); n > 0 && r.offset <= out[n-1].offset+out[n-1].length+coalesceGap {
+		if n := len(out); n > 0 && r.offset <= out[n-1].offset+out[n-1].length+gap {
 			out[n-1].length = max(out[n-1].length, r.offset+r.length-out[n-1].offset)
 			continue
 		}

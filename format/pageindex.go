@@ -5,14 +5,34 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 )
 
 // maxIndexBytes is up to where the page index of a whole file is read in one request, whatever columns are asked for.
 const maxIndexBytes = 1 << 20
 
+// loadLock is held by the one who reads a part of a file for all. Waiting for it ends with the context, and it is not held by those
+// who only want what is in memory.
+type loadLock chan struct{}
+
+func newLoadLock() loadLock { return make(loadLock, 1) }
+
+func (l loadLock) lock(ctx context.Context) error {
+	select {
+	case l <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l loadLock) unlock() { <-l }
+
 // pageIndexes is the part of a file's page index that was needed so far.
 type pageIndexes struct {
+	loading loadLock // before mu
+
 	mu       sync.Mutex
 	segments fetcher
 	whole    bool // all of it is in memory
@@ -24,61 +44,76 @@ type pageIndexes struct {
 
 type indexKey struct{ group, leaf int }
 
-// loadIndexes reads the page indexes of these leaves, unless they are in memory. The caller holds the lock.
-func (f *File) loadIndexes(ctx context.Context, leaves []int) error {
+// loadIndexes reads the page indexes of these leaves, unless they are in memory. The store is waited for outside the gate, if there is one.
+func (f *File) loadIndexes(ctx context.Context, leaves []int, gate Gate) error {
 	x := &f.indexes
-	if x.whole {
+	if missing, _ := f.missingIndexes(leaves); len(missing) == 0 {
 		return nil
+	}
+	wait := fetcher{gate: gate}
+	return wait.wait(func() error {
+		if err := x.loading.lock(ctx); err != nil {
+			return err
+		}
+		defer x.loading.unlock()
+		missing, ranges := f.missingIndexes(leaves)
+		if len(missing) == 0 {
+			return nil
+		}
+		r := f.fetcher()
+		if err := r.plan(ctx, ranges); err != nil {
+			return fmt.Errorf("read page index: %w", err)
+		}
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.segments.keep(transfer{segments: r.segments})
+		x.memory = 0
+		for _, s := range x.segments.segments {
+			x.memory += int64(len(s.data))
+		}
+		for _, l := range missing {
+			if l == everyLeaf {
+				x.whole = true
+			}
+			x.leaves[l] = true
+		}
+		return nil
+	})
+}
+
+// everyLeaf stands for the page index of the whole file.
+const everyLeaf = -1
+
+// missingIndexes returns which of the leaves have their page index not in memory, and what is to be read: of a file whose page index is
+// small, all of it.
+func (f *File) missingIndexes(leaves []int) (missing []int, ranges []location) {
+	x := &f.indexes
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.whole {
+		return nil, nil
 	}
 	all := f.indexRanges(nil)
 	total := int64(0)
-	for _, r := range coalesce(all) {
+	for _, r := range coalesce(all, f.traits.ReadGap) {
 		total += r.length
 	}
 	if total <= maxIndexBytes {
-		if err := f.readIndexes(ctx, all); err != nil {
-			return err
+		missing, ranges = []int{everyLeaf}, all
+	} else {
+		for _, l := range leaves {
+			if !x.leaves[l] {
+				missing = append(missing, l)
+			}
 		}
-		x.whole = true
-		return nil
-	}
-	var missing []int
-	for _, l := range leaves {
-		if !x.leaves[l] {
-			missing = append(missing, l)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	if err := f.readIndexes(ctx, f.indexRanges(missing)); err != nil {
-		return err
-	}
-	for _, l := range missing {
-		x.leaves[l] = true
-	}
-	return nil
-}
-
-// readIndexes reads the ranges that are not in memory.
-func (f *File) readIndexes(ctx context.Context, ranges []location) error {
-	x := &f.indexes
-	var wanted []location
-	for _, r := range ranges {
-		if _, ok := x.segments.bytes(r.offset, r.length); !ok {
-			wanted = append(wanted, r)
+		if len(missing) > 0 {
+			ranges = f.indexRanges(missing)
 		}
 	}
-	before := len(x.segments.segments)
-	if err := x.segments.plan(ctx, wanted); err != nil {
-		x.segments.segments = x.segments.segments[:before]
-		return fmt.Errorf("read page index: %w", err)
-	}
-	x.memory = 0
-	for _, s := range x.segments.segments {
-		x.memory += int64(len(s.data))
-	}
-	return nil
+	return missing, slices.DeleteFunc(ranges, func(r location) bool {
+		_, ok := x.segments.bytes(r.offset, r.length)
+		return ok
+	})
 }
 
 // indexRanges returns where the page indexes of these leaves lie, nil standing for all.
@@ -216,15 +251,15 @@ func (f *File) Pages(ctx context.Context, fieldID int) (pages []PageBounds, err 
 		return nil, err
 	}
 	x := &f.indexes
+	if column.file != nil && column.reason == "" {
+		if err := f.loadIndexes(ctx, []int{column.file.leaf}, nil); err != nil {
+			return nil, f.wrap(err)
+		}
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if pages, ok := x.bounds[fieldID]; ok {
 		return pages, nil
-	}
-	if column.file != nil && column.reason == "" {
-		if err := f.loadIndexes(ctx, []int{column.file.leaf}); err != nil {
-			return nil, f.wrap(err)
-		}
 	}
 	for g := range f.rowGroups {
 		if pages, err = f.groupPages(pages, column, g); err != nil {

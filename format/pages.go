@@ -159,7 +159,7 @@ func (r *pageReader) load(ctx context.Context, at location) ([]byte, error) {
 	}
 	// What is decoded from the block is copied out of it, so its memory can be used again.
 	r.block = segment{offset: at.offset, data: grow(r.block.data, int(at.length))}
-	err := r.fetch.readAt(ctx, r.block.data, at.offset)
+	err := r.fetch.wait(func() error { return r.fetch.readAt(ctx, r.block.data, at.offset) })
 	return r.block.data, err
 }
 

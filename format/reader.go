@@ -13,6 +13,7 @@ import (
 // immutable, safe for concurrent use, holds no resources but memory, and is small enough to be cached.
 type File struct {
 	store     storage.Store
+	traits    storage.Traits
 	name      string
 	size      int64
 	rows      uint32
@@ -42,16 +43,19 @@ type RowGroup struct {
 // What Open reads from the end of a file at first, and at most.
 const (
 	tailBytes      = 64 << 10
+	mostTailBytes  = 1 << 20 // of a remote store
+	tailFraction   = 128     // of a file, by which footer and page index are very likely in its tail
 	maxFooterBytes = 128 << 20
 	footerTail     = 8 // length of the footer, magic
 )
 
-// Open reads the footer of a file with one ranged read (two if the footer is unusually large). size is the file's size, 0 if it is
+// Open reads the footer of a file with one ranged read (two if the footer is unusually large). From a remote store it reads as much of the end
+// as is likely to hold the page index too; a local one has it read when it is needed. size is the file's size, 0 if it is
 // not known. schema is the table's schema: its columns are found by field id, or by name in a file without field ids, and columns
 // that the file lacks read as null. A nil schema stands for the file's own. Damage is reported as ErrCorrupt, errors of the
 // storage as they are.
 func Open(ctx context.Context, store storage.Store, name string, size int64, schema *Schema) (f *File, err error) {
-	f = &File{store: store, name: name, size: size}
+	f = &File{store: store, traits: storage.TraitsOf(store), name: name, size: size}
 	defer f.guard(&err)
 	tail, err := f.readTail(ctx)
 	if err != nil {
@@ -68,14 +72,27 @@ func Open(ctx context.Context, store storage.Store, name string, size int64, sch
 	return f, nil
 }
 
+// tailGuess returns how much of the end of the file is read first.
+func (f *File) tailGuess() int {
+	switch {
+	case !f.traits.Remote:
+		return tailBytes
+	case f.size <= 0:
+		return max(tailBytes, f.traits.TailBytes)
+	case f.size <= int64(f.traits.TailBytes):
+		return int(f.size) // a small file comes whole
+	}
+	return int(min(max(f.size/tailFraction, tailBytes), mostTailBytes))
+}
+
 // readTail reads the end of the file, and finds the file's size if it is not known.
 func (f *File) readTail(ctx context.Context) ([]byte, error) {
 	if f.size > 0 {
-		tail := make([]byte, min(f.size, tailBytes))
-		r := fetcher{store: f.store, name: f.name, size: f.size}
+		tail := make([]byte, min(f.size, int64(f.tailGuess())))
+		r := f.fetcher()
 		return tail, r.readAt(ctx, tail, f.size-int64(len(tail)))
 	}
-	tail := make([]byte, tailBytes)
+	tail := make([]byte, f.tailGuess())
 	n, size, err := f.store.ReadTail(ctx, f.name, tail)
 	f.size = size
 	return tail[:n:n], err
@@ -102,7 +119,7 @@ func (f *File) readFooter(ctx context.Context, tail []byte) ([]byte, error) {
 		return tail[int64(end)-n : end], nil
 	}
 	footer := make([]byte, n)
-	r := fetcher{store: f.store, name: f.name, size: f.size}
+	r := f.fetcher()
 	return footer, r.readAt(ctx, footer, f.size-footerTail-n)
 }
 
@@ -128,8 +145,8 @@ func (f *File) load(footer []byte, schema *Schema) error {
 	f.rows, f.groups, f.ordered, f.createdBy, f.metadata = uint32(m.rows), m.groups, m.ordered, m.createdBy, m.metadata
 	f.schema, f.columns = bindColumns(schema, columns)
 	f.checkColumns()
-	f.indexes = pageIndexes{leaves: map[int]bool{}, pages: map[indexKey][]pageAt{}, bounds: map[int][]PageBounds{},
-		segments: fetcher{store: f.store, name: f.name, size: f.size}}
+	f.indexes = pageIndexes{loading: newLoadLock(), leaves: map[int]bool{}, pages: map[indexKey][]pageAt{}, bounds: map[int][]PageBounds{}, segments: f.fetcher()}
+	f.blooms = bloomCache{loading: newLoadLock(), filters: map[indexKey][]byte{}}
 	first := uint32(0)
 	for i := range f.groups {
 		g := RowGroup{FirstRow: first, Rows: uint32(f.groups[i].rows), file: f, number: i}
@@ -162,9 +179,13 @@ func (f *File) checkColumns() {
 	}
 }
 
-// keepTail keeps of the end of the file what is worth having in memory: the page index, if it is there.
+// keepTail keeps of the end of the file what is worth having in memory: the page index, if it is there, and small bloom filters of a
+// file in a remote store.
 func (f *File) keepTail(tail []byte) {
 	start := f.size - int64(len(tail))
+	if f.traits.Remote {
+		f.keepBlooms(tail, start)
+	}
 	lo, hi := f.size, int64(0)
 	for _, r := range f.indexRanges(nil) {
 		if r.offset < start {

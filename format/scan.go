@@ -12,11 +12,14 @@ const DefaultBatchRows = 4096
 
 // ReadOptions say how rows are read. The zero value gives the defaults.
 type ReadOptions struct {
-	BatchRows int // rows of a batch, at most; default DefaultBatchRows
+	BatchRows int     // rows of a batch, at most; default DefaultBatchRows
+	Gate      Gate    // bounds how many readers decode at once; nil: no bound
+	Budget    *Budget // bounds the memory of what was read and is not decoded yet; nil: no bound but that of each reader, 64 MiB
 }
 
 // Read yields the columns with these ids of the rows in these ranges, in ascending order of rows. Ranges must be ascending and not
-// overlap. Only the pages that hold the rows are fetched, row group by row group, neighbouring pages in one ranged read. A batch
+// overlap. Only the pages that hold the rows are fetched, row group by row group, neighbouring pages in one ranged read. From a remote store
+// (storage.Traits) the pages of several row groups are fetched side by side, and the next ones while these are decoded. A batch
 // has the columns in the order of fieldIDs and its memory is valid until the next iteration. After an error the iteration ends.
 func (f *File) Read(ctx context.Context, fieldIDs []int, rows []RowRange, opts ReadOptions) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
@@ -40,17 +43,15 @@ func (f *File) Read(ctx context.Context, fieldIDs []int, rows []RowRange, opts R
 	}
 }
 
-// window is what is read ahead and decoded in one go: rows of one row group.
-type window struct {
-	group int
-	rows  []RowRange // within the row group
-}
-
 // scan is the state of one call of Read.
 type scan struct {
 	file    *File
 	columns []*boundColumn
 	windows []window // still to be read
+	ready   []window // of the unit that was read last: still to be decoded
+	ahead   *flight  // the next unit, on its way
+	budget  *Budget
+	held    int64 // bytes of the budget
 	fetch   fetcher
 	dec     *decompressor
 	failed  bool // dec may be in any state
@@ -80,7 +81,8 @@ func (f *File) newScan(ctx context.Context, fieldIDs []int, rows []RowRange, opt
 	if opts.BatchRows <= 0 {
 		opts.BatchRows = DefaultBatchRows
 	}
-	s = &scan{file: f, fetch: fetcher{store: f.store, name: f.name, size: f.size}, dec: newDecompressor()}
+	s = &scan{file: f, fetch: f.fetcher(), budget: opts.Budget, dec: newDecompressor()}
+	s.fetch.gate = opts.Gate
 	s.limit = min(opts.BatchRows, max(int(f.rows), 1))
 	s.batch.Ordinals = make([]uint32, 0, s.limit)
 	var leaves []int
@@ -105,9 +107,7 @@ func (f *File) newScan(ctx context.Context, fieldIDs []int, rows []RowRange, opt
 		return nil, err
 	}
 	if len(s.windows) > 0 && len(leaves) > 0 {
-		f.indexes.mu.Lock()
-		defer f.indexes.mu.Unlock()
-		err = f.loadIndexes(ctx, leaves)
+		err = f.loadIndexes(ctx, leaves, opts.Gate)
 	}
 	return s, err
 }
@@ -139,29 +139,10 @@ func (f *File) split(rows []RowRange) ([]window, error) {
 	return out, nil
 }
 
-// halve splits a window's rows in two.
-func (w window) halve() (a, b window) {
-	total := uint32(0)
-	for _, r := range w.rows {
-		total += r.End - r.Start
-	}
-	a.group, b.group = w.group, w.group
-	left := total / 2
-	for _, r := range w.rows {
-		n := min(left, r.End-r.Start)
-		left -= n
-		if n > 0 {
-			a.rows = append(a.rows, RowRange{r.Start, r.Start + n})
-		}
-		if r.Start+n < r.End {
-			b.rows = append(b.rows, RowRange{r.Start + n, r.End})
-		}
-	}
-	return a, b
-}
-
 func (s *scan) close() {
 	s.leave()
+	s.endUnit()
+	s.stop()
 	if !s.failed {
 		s.dec.release()
 	}
@@ -172,54 +153,26 @@ func (s *scan) next(ctx context.Context) (b *Batch, err error) {
 	defer s.file.guard(&err)
 	s.memory.recycle()
 	for len(s.pending) == 0 {
-		if len(s.windows) == 0 {
-			return nil, nil
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		w := s.windows[0]
-		s.windows = s.windows[1:]
-		if err := s.enter(ctx, w); err != nil {
+		if more, err := s.enter(ctx); err != nil || !more {
 			return nil, err
 		}
 	}
 	return s.fill(ctx)
 }
 
-// enter starts a window: it makes the readers of its column chunks and reads their pages ahead. A window that is too large is halved.
-func (s *scan) enter(ctx context.Context, w window) error {
+// enter starts the next window, and says whether there is one.
+func (s *scan) enter(ctx context.Context) (bool, error) {
 	s.leave()
-	readers, err := s.openLeaves(w.group)
-	if err != nil {
-		return err
-	}
-	var ranges []location
-	indexed := true
-	total := int64(0)
-	for _, leaves := range readers {
-		for _, l := range leaves {
-			indexed = indexed && l.pages.index != nil
-			for _, r := range l.pages.ranges(w.rows) {
-				ranges = append(ranges, r)
-				total += r.length
-			}
+	if len(s.ready) == 0 {
+		s.endUnit()
+		if more, err := s.nextUnit(ctx); err != nil || !more {
+			return false, err
 		}
 	}
-	if total > maxPlanBytes {
-		if a, b := w.halve(); indexed && len(a.rows) > 0 {
-			s.windows = append([]window{a, b}, s.windows...)
-			return nil
-		}
-		ranges = nil // what is not read ahead is read when it is needed
-	}
-	for _, leaves := range readers {
-		for _, l := range leaves {
-			l.pages.wanted = w.rows
-		}
-	}
-	s.group, s.pending, s.readers = w.group, slices.Clone(w.rows), readers
-	return s.fetch.plan(ctx, ranges)
+	w := s.ready[0]
+	s.ready = s.ready[1:]
+	s.group, s.pending, s.readers = w.group, slices.Clone(w.rows), w.readers
+	return true, nil
 }
 
 // leave frees the memory of the window before.
@@ -232,7 +185,6 @@ func (s *scan) leave() {
 		}
 	}
 	s.readers, s.pending = nil, nil
-	s.fetch.forget()
 }
 
 // openLeaves makes the readers for the columns' chunks in a row group.

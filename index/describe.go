@@ -59,7 +59,7 @@ type TokenDetail struct {
 
 // Inspect opens a sidecar, of whatever data file, and describes it; see Sidecar.Describe.
 func Inspect(ctx context.Context, store storage.Store, name string, top int) (*Description, error) {
-	s, err := open(ctx, store, name)
+	s, err := open(ctx, store, name, tailBytes)
 	if err != nil {
 		return nil, fmt.Errorf("open index sidecar %s: %w", name, err)
 	}

@@ -168,7 +168,7 @@ func FuzzSidecar(f *testing.F) {
 		putObject(t, store, "s", data)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		s, err := open(ctx, store, "s")
+		s, err := open(ctx, store, "s", tailBytes)
 		if err != nil {
 			require.True(t, isOurs(err), "%v", err)
 			return

@@ -11,10 +11,16 @@ import (
 )
 
 const (
-	// tailBytes is how much of the end of a sidecar is read to open it.
-	tailBytes = 64 << 10
-	// wholeBytes is the size up to which a sidecar is kept as it was read, so that look-ups read nothing more.
+	// tailBytes is how much of the end of a sidecar is read to open it; of one in a remote store up to mostTailBytes.
+	tailBytes     = 64 << 10
+	mostTailBytes = 512 << 10
+	// wholeBytes is the size up to which a sidecar is kept as it was read, so that look-ups read nothing more. One in a remote store is kept if
+	// it came whole.
 	wholeBytes = 16 << 10
+	// On logs the bloom filters of a column take two to three bytes a row, the whole sidecar about 36.
+	bloomBytesPerRow   = 7 // per two rows
+	sidecarBytesPerRow = 40
+	headGuess          = 16 << 10
 	// puffinTrailer ends a Puffin file: uint32 length of the footer's JSON, uint32 flags, magic.
 	puffinTrailer = 12
 	// largestHead bounds what is read if the head does not lie within tailBytes.
@@ -24,10 +30,10 @@ const (
 var puffinMagic = []byte("PFA1")
 
 // Open opens the sidecar called name (a name of the store, not a URI) with one ranged read of its end, two if its head is unusually
-// large. want is the data file that the caller is about to prune. Errors: storage.ErrNotExist, ErrCorrupt, ErrUnknownVersion,
+// large. From a remote store (storage.Traits) it reads enough to have a small sidecar whole, and of others probably the bloom filters. want is the data file that the caller is about to prune. Errors: storage.ErrNotExist, ErrCorrupt, ErrUnknownVersion,
 // ErrForeign, other errors of the store.
 func Open(ctx context.Context, store storage.Store, name string, want Identity) (*Sidecar, error) {
-	s, err := open(ctx, store, name)
+	s, err := open(ctx, store, name, tailGuess(storage.TraitsOf(store), int64(want.Rows)))
 	if err != nil {
 		return nil, fmt.Errorf("open index sidecar %s: %w", name, err)
 	}
@@ -38,9 +44,20 @@ func Open(ctx context.Context, store storage.Store, name string, want Identity) 
 	return s, nil
 }
 
-// open opens the sidecar of any data file.
-func open(ctx context.Context, store storage.Store, name string) (*Sidecar, error) {
-	tail := make([]byte, tailBytes)
+// tailGuess returns how much of the end of a sidecar is read first, if its data file has so many rows.
+func tailGuess(traits storage.Traits, rows int64) int {
+	switch {
+	case !traits.Remote:
+		return tailBytes
+	case rows*sidecarBytesPerRow <= int64(traits.TailBytes):
+		return traits.TailBytes
+	}
+	return int(min(max(rows*bloomBytesPerRow/2+headGuess, tailBytes), mostTailBytes))
+}
+
+// open opens the sidecar of any data file, reading guess bytes of its end first.
+func open(ctx context.Context, store storage.Store, name string, guess int) (*Sidecar, error) {
+	tail := make([]byte, guess)
 	n, size, err := store.ReadTail(ctx, name, tail)
 	if err != nil {
 		return nil, err
@@ -112,7 +129,8 @@ func newSidecar(store storage.Store, name string, size int64, tail []byte, end i
 	}
 	s := &Sidecar{store: store, name: name, size: size, head: h, summary: h.summary(size, size-offset)}
 	s.cache.init(int64(len(payload.bytes))*2 + fixedBytes)
-	if size <= wholeBytes && size == int64(len(tail)) {
+	s.remote = storage.TraitsOf(store).Remote
+	if (size <= wholeBytes || s.remote) && size == int64(len(tail)) {
 		s.whole = bytes.Clone(tail)
 		s.cache.fixed += size
 	} else {

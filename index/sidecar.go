@@ -21,6 +21,7 @@ type Sidecar struct {
 	head    *head
 	summary Summary
 	whole   []byte // the whole file, if it is small
+	remote  bool   // the store is
 	cache   partCache
 }
 
@@ -121,11 +122,7 @@ func (s *Sidecar) column(fieldID int) int {
 
 func (s *Sidecar) lookup(ctx context.Context, column int, token []byte) (Posting, error) {
 	h, n := &s.head.columns[column], s.head.identity.Rows
-	// The last part whose first token is not greater than this one.
-	i, exact := slices.BinarySearchFunc(h.dictionary, token, func(p dictionaryPart, token []byte) int { return bytes.Compare(p.first, token) })
-	if !exact {
-		i--
-	}
+	i := h.dictionaryOf(token)
 	if i < 0 {
 		return Posting{Kind: PostingAbsent, Rows: NoRows(n)}, nil
 	}
@@ -187,12 +184,28 @@ func (s *Sidecar) entryAt(ctx context.Context, column int, offset uint64) (verif
 	if offset >= uint64(h.postingsBlob.length) {
 		return verified{}, 0, corruptf("dictionary has posting offset %d of %d", offset, h.postingsBlob.length)
 	}
+	i := h.postingsOf(offset)
+	v, err := s.postings(ctx, column, i)
+	return v, offset - uint64(h.postings[i].start), err
+}
+
+// dictionaryOf returns the part of the dictionary that may hold a token: the last one whose first token is not greater. It is -1 if no
+// part can.
+func (h *columnHead) dictionaryOf(token []byte) int {
+	i, exact := slices.BinarySearchFunc(h.dictionary, token, func(p dictionaryPart, token []byte) int { return bytes.Compare(p.first, token) })
+	if !exact {
+		i--
+	}
+	return i
+}
+
+// postingsOf returns the part of the postings that an offset, which is within them, lies in.
+func (h *columnHead) postingsOf(offset uint64) int {
 	i, exact := slices.BinarySearchFunc(h.postings, int64(offset), func(p part, offset int64) int { return cmp.Compare(p.start, offset) })
 	if !exact {
 		i--
 	}
-	v, err := s.postings(ctx, column, i)
-	return v, offset - uint64(h.postings[i].start), err
+	return i
 }
 
 // bloom returns the bloom filter of a column, loading it first if need be.

@@ -30,6 +30,7 @@ type Exchange struct {
 	// What the handler gathers while it runs; moved to the fields above when it ends.
 	status         int
 	received, sent int64
+	resets         int // calls of Reset before it began
 }
 
 // Requests returns how many requests were begun since the last Reset.
@@ -53,17 +54,20 @@ func (p *Proxy) Counts() Counts {
 	return c
 }
 
-// Log returns the requests that have ended since the last Reset, in the order in which they ended.
+// Log returns the requests that were begun since the last Reset and have ended, in the order in which they began.
 func (p *Proxy) Log() []Exchange {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clone(p.log)
+	log := slices.Clone(p.log)
+	slices.SortStableFunc(log, func(a, b Exchange) int { return a.Start.Compare(b.Start) })
+	return log
 }
 
-// Reset sets all counts to zero and empties the log.
+// Reset sets all counts to zero and empties the log. Of requests under way only MaxInFlight will know.
 func (p *Proxy) Reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.resets++
 	p.counts = Counts{Methods: map[string]int64{}, MaxInFlight: p.inFlight}
 	p.log = nil
 }
@@ -91,6 +95,7 @@ func Rounds(log []Exchange) int {
 func (p *Proxy) begin(e *Exchange) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	e.resets = p.resets
 	p.counts.Requests++
 	p.counts.Methods[e.Method]++
 	p.inFlight++
@@ -104,6 +109,9 @@ func (p *Proxy) end(e *Exchange) {
 	e.End = time.Now()
 	e.Status, e.BytesIn, e.BytesOut = e.status, e.received, e.sent
 	p.inFlight--
+	if e.resets != p.resets {
+		return
+	}
 	p.counts.BytesIn += e.BytesIn
 	p.counts.BytesOut += e.BytesOut
 	p.log = append(p.log, *e)

@@ -29,6 +29,7 @@ type Proxy struct {
 	inFlight int
 	counts   Counts
 	log      []Exchange
+	resets   int
 }
 
 // New starts a proxy on a free port of 127.0.0.1 for the server at target, such as "http://127.0.0.1:7070".
