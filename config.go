@@ -201,14 +201,20 @@ func WithConfig(c Config) Option {
 			AccessKeyID: c.S3.AccessKeyID, SecretAccessKey: c.S3.SecretAccessKey, SessionToken: c.S3.SessionToken,
 			SSE: c.S3.SSE, SSEKMSKeyID: c.S3.SSEKMSKeyID, RequestTimeout: time.Duration(c.S3.RequestTimeout), MaxAttempts: c.S3.MaxAttempts,
 		}
-		o.hdfs = hdfs.Options{
-			User: c.HDFS.User, ConfDir: c.HDFS.ConfDir, NameNodes: c.HDFS.NameNodes, WebHDFS: c.HDFS.WebHDFS, Replication: c.HDFS.Replication,
+		k := KerberosConfig{}
+		if c.HDFS.Kerberos != nil {
+			k = *c.HDFS.Kerberos
 		}
-		o.webhdfs = webhdfs.Options{User: c.HDFS.User, ConfDir: c.HDFS.ConfDir, Addresses: c.HDFS.WebHDFS, Replication: c.HDFS.Replication}
-		if k := c.HDFS.Kerberos; k != nil {
-			o.hdfs.Kerberos = &hdfs.Kerberos{
+		o.hdfs = hdfs.Options{
+			User: c.HDFS.User, ConfDir: c.HDFS.ConfDir, NameNodes: c.HDFS.NameNodes, Replication: c.HDFS.Replication,
+			WebHDFS: strings.Join(c.HDFS.WebHDFS, ","),
+			Kerberos: hdfs.Kerberos{
 				Principal: k.Principal, Keytab: k.Keytab, CCache: k.TicketCache, Krb5Conf: k.Krb5Conf, ServicePrincipal: k.ServicePrincipal,
-			}
+			},
+		}
+		o.webhdfs = webhdfs.Options{
+			User: c.HDFS.User, ConfDir: c.HDFS.ConfDir, Addresses: c.HDFS.WebHDFS, Replication: c.HDFS.Replication,
+			Kerberos: webhdfs.Kerberos{Principal: k.Principal, Keytab: k.Keytab, CCache: k.TicketCache, Krb5Conf: k.Krb5Conf},
 		}
 		if c.Cache != nil {
 			o.diskCache = &cache.Options{Dir: c.Cache.Dir, Bytes: int64(c.Cache.Bytes), Objects: c.Cache.Objects, MemoryBytes: int64(c.Cache.Memory)}

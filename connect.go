@@ -84,6 +84,16 @@ func openStore(ctx context.Context, p place, o options) (StoreCloser, error) {
 		if settings.Logger == nil {
 			settings.Logger = o.logger
 		}
+		if settings.OpenWebHDFS == nil {
+			settings.OpenWebHDFS = func(ctx context.Context, uri string) (storage.Store, error) {
+				web := o.webhdfs
+				web.RootURI = p.uri
+				if web.Logger == nil {
+					web.Logger = o.logger
+				}
+				return webhdfs.Open(ctx, uri, web)
+			}
+		}
 		store, err = hdfs.Open(ctx, p.uri, settings)
 	default:
 		settings := o.webhdfs

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -277,15 +276,6 @@ func (b *bench) scanAll(c firn.Config) (rate, cpu, wall float64, err error) {
 		total += f.Size
 	}
 	return float64(total) / 1e6 / wall, cpu, wall, nil
-}
-
-// cpuSeconds returns what this process has used.
-func cpuSeconds() float64 {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return 0
-	}
-	return seconds(usage.Utime) + seconds(usage.Stime)
 }
 
 // remoteNeedles looks for needles in a lake of many files through a proxy that delays every request, cold and from a disk cache, and

@@ -42,7 +42,9 @@ func (a *app) inspectCommand() *cobra.Command {
 		Use:   "cache [DIR]",
 		Short: "Show what the disk cache holds",
 		Args:  cobra.MaximumNArgs(1),
-		RunE:  func(_ *cobra.Command, args []string) error { return a.inspectCache(strings.Join(args, ""), check) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.inspectCache(cmd.Context(), strings.Join(args, ""), check)
+		},
 	}
 	cache.Flags().BoolVar(&check, "check", false, "read everything and check it")
 	cmd.AddCommand(
