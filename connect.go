@@ -124,17 +124,21 @@ func withCache(store StoreCloser, p place, o options) (StoreCloser, error) {
 	return cached, nil
 }
 
+// checkCatalog refuses a remote lake without a catalog, before anything is opened.
+func checkCatalog(p place, o options) error {
+	if o.catalog != "" || !p.remote() {
+		return nil
+	}
+	return fmt.Errorf("%w: a lake at %s needs a catalog that says which tables there are: give firn.Catalog (--catalog) "+
+		"postgres://…, http(s)://… of an Iceberg REST catalog, or, for the processes of one machine only, sqlite:///path/catalog.db",
+		ErrInvalid, p.uri)
+}
+
 // catalogOf returns the URI of the catalog of a lake.
-func catalogOf(store storage.Store, p place, o options) (string, error) {
-	switch {
-	case o.catalog != "":
-		return o.catalog, nil
-	case p.remote():
-		return "", fmt.Errorf("%w: a lake at %s needs a catalog that says which tables there are: give firn.Catalog (--catalog) "+
-			"postgres://…, http(s)://… of an Iceberg REST catalog, or, for the processes of one machine only, sqlite:///path/catalog.db",
-			ErrInvalid, p.uri)
+func catalogOf(store storage.Store, o options) string {
+	if o.catalog != "" {
+		return o.catalog
 	}
 	// The store's own spelling of the directory, with symbolic links resolved, is what the tables' metadata records.
-	dir := store.(*local.Store).Dir()
-	return "sqlite://" + filepath.ToSlash(filepath.Join(dir, catalogFile)), nil
+	return "sqlite://" + filepath.ToSlash(filepath.Join(store.(*local.Store).Dir(), catalogFile))
 }

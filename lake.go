@@ -45,6 +45,9 @@ func Open(ctx context.Context, location string, opts ...Option) (*Lake, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkCatalog(p, o); err != nil {
+		return nil, err
+	}
 	if o.mustExist && !p.remote() && o.catalog == "" {
 		if _, err := os.Stat(filepath.Join(p.uri, catalogFile)); errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%w at %s", ErrNoLake, location)
@@ -62,15 +65,11 @@ func Open(ctx context.Context, location string, opts ...Option) (*Lake, error) {
 }
 
 func openLake(ctx context.Context, p place, raw StoreCloser, o options) (*Lake, error) {
-	uri, err := catalogOf(raw, p, o)
-	if err != nil {
-		return nil, err
-	}
 	store, err := withCache(raw, p, o)
 	if err != nil {
 		return nil, err
 	}
-	c, err := catalog.Open(ctx, catalog.Options{Store: store, URI: uri, Name: o.catalogName, Logger: o.logger})
+	c, err := catalog.Open(ctx, catalog.Options{Store: store, URI: catalogOf(raw, o), Name: o.catalogName, Logger: o.logger})
 	if err != nil {
 		err = fmt.Errorf("cannot open the lake at %s: %w", p.uri, err)
 		if store != raw {
