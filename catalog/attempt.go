@@ -31,7 +31,7 @@ func (a *attempt) LoadTable(ctx context.Context, ident table.Identifier) (*table
 // CommitTable implements table.CatalogIO.
 func (a *attempt) CommitTable(ctx context.Context, ident table.Identifier, requirements []table.Requirement,
 	updates []table.Update) (table.Metadata, string, error) {
-	updates, err := stampSnapshots(updates, a.base.Metadata(), a.now)
+	updates, err := stampSnapshots(updates, a.base.Metadata(), a.now().Add(a.backend.skew()))
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: %w", errNotCommitted, err)
 	}
@@ -42,7 +42,8 @@ func (a *attempt) CommitTable(ctx context.Context, ident table.Identifier, requi
 //
 // The time of a snapshot must not lie before that of the one before it: the Iceberg libraries refuse a table otherwise, with a minute's
 // grace. Writers on several machines have several clocks, and one that is fast for an hour must not stop all others for an hour. So
-// a snapshot gets the writer's time, or the time of the table's last change and a millisecond if that is later.
+// a snapshot gets the writer's time, or the time of the table's last change and a millisecond if that is later. Where the catalog is
+// a server that looks at its own clock, that clock is taken in place of the writer's if the two disagree.
 //
 // iceberg-go checks its own clock while it stages a change. A table from the future is therefore staged on as if it had been changed
 // just now; what is committed is applied to the table as it is.
@@ -51,9 +52,9 @@ func (a *attempt) CommitTable(ctx context.Context, ident table.Identifier, requi
 const futureGrace = 30 * time.Second
 
 // stampSnapshots gives added snapshots times that fit the table.
-func stampSnapshots(updates []table.Update, base table.Metadata, now func() time.Time) ([]table.Update, error) {
+func stampSnapshots(updates []table.Update, base table.Metadata, now time.Time) ([]table.Update, error) {
 	stamped := make([]table.Update, len(updates))
-	when := max(now().UnixMilli(), base.LastUpdatedMillis()+1)
+	when := max(now.UnixMilli(), base.LastUpdatedMillis()+1)
 	for i, update := range updates {
 		stamped[i] = update
 		if update.Action() != table.UpdateAddSnapshot {

@@ -11,6 +11,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/apache/iceberg-go"
 	iceio "github.com/apache/iceberg-go/io"
@@ -37,6 +38,8 @@ type backend interface {
 	listTables(ctx context.Context) ([]pointer, error)
 	// locations returns all tables with the locations of their metadata.
 	locations(ctx context.Context) ([]pointer, error)
+	// skew returns how far the catalog's clock is ahead of ours, where the catalog has a clock that decides.
+	skew() time.Duration
 	// cleansUp says that the catalog itself deletes the metadata files that it drops from a table's log.
 	cleansUp() bool
 	close() error
@@ -210,6 +213,8 @@ func (b *pointerBackend) listTables(ctx context.Context) ([]pointer, error) {
 func (b *pointerBackend) locations(ctx context.Context) ([]pointer, error) {
 	return b.pointers.list(ctx)
 }
+
+func (b *pointerBackend) skew() time.Duration { return 0 }
 
 func (b *pointerBackend) cleansUp() bool { return false }
 

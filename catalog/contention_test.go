@@ -107,13 +107,18 @@ func requireNoLitter(t *testing.T, l lake, tbl *Table) {
 	metadataFiles := 0
 	for info, err := range l.store.List(ctx, "default/web/metadata/") {
 		require.NoError(t, err)
+		if strings.HasSuffix(info.Name, ".crc") { // Hadoop's
+			continue
+		}
 		if strings.HasSuffix(info.Name, ".metadata.json") {
 			metadataFiles++
 			continue
 		}
 		require.True(t, used[info.Name], "nobody needs %s", info.Name)
 	}
-	require.LessOrEqual(t, metadataFiles, 52, "old metadata files go away")
+	if !onServer() { // Java's leaves those of lost commits
+		require.LessOrEqual(t, metadataFiles, 52, "old metadata files go away")
+	}
 }
 
 func TestManyGoroutinesAppend(t *testing.T) {
@@ -226,7 +231,9 @@ func TestManyOpenAtOnce(t *testing.T) {
 		require.NoError(t, err)
 		count++
 	}
-	require.Equal(t, 1, count, "the losers cleaned up")
+	if !onServer() {
+		require.Equal(t, 1, count, "the losers cleaned up")
+	}
 }
 
 // TestChangesOfAllKindsAtOnce runs appends, schema changes and property changes against each other.

@@ -7,7 +7,9 @@
 // How the pieces stand together:
 //
 //	Catalog      Open, Create, Load, List, Drop
-//	  backend    who keeps the pointer "table name -> current metadata.json" (SQLite here; Postgres and REST later)
-//	  fileIO     iceberg-go's file access, turned into calls to a storage.Store (so that metadata is as durable as data)
+//	  backend    who keeps "table name -> current metadata.json": pointerBackend (SQLite, Postgres: pointers.go) or restBackend
+//	  attempt    one try of a commit, as iceberg-go sees it; commit.go decides what its end means
+//	  fileIO     iceberg-go's file access, turned into calls to a storage.Store (so that metadata is as durable as data);
+//	             stagingIO the same for commits, which write side by side
 //	Table        one snapshot: schema, properties, Files, and the commits Append, UpdateSchema, SetProperties
 package catalog

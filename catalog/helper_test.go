@@ -37,6 +37,7 @@ type lake struct {
 	store storage.Store
 	uri   string // of the catalog
 	name  string
+	now   func() time.Time
 }
 
 func discardLogger() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -70,17 +71,20 @@ func openLakeOn(t testing.TB, dir string, store storage.Store) lake {
 func (l lake) open(t testing.TB) lake {
 	t.Helper()
 	var err error
-	l.Catalog, err = Open(context.Background(), Options{Store: l.store, URI: l.uri, Name: l.name})
+	l.Catalog, err = Open(context.Background(), Options{Store: l.store, URI: l.uri, Name: l.name, Now: l.now})
 	require.NoError(t, err)
 	opened := l.Catalog
 	t.Cleanup(func() { require.NoError(t, opened.Close()) })
 	return l
 }
 
+// onServer says whether the tests run on a REST catalog in another process, which writes files in its own way.
+func onServer() bool { return strings.HasPrefix(os.Getenv(testCatalog), "http") }
+
 // needsPointers skips a test that looks into a pointerBackend, if there is none.
 func needsPointers(t testing.TB) {
 	t.Helper()
-	if strings.HasPrefix(os.Getenv(testCatalog), "http") || os.Getenv(testCatalog) == "rest" {
+	if onServer() || os.Getenv(testCatalog) == "rest" {
 		t.Skip("about metadata files and pointers to them, which a REST catalog keeps to itself")
 	}
 }

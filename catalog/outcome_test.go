@@ -28,6 +28,9 @@ type shakyBackend struct {
 
 func (s *shakyBackend) commitTable(ctx context.Context, base *table.Table, requirements []table.Requirement, updates []table.Update,
 	written func() error) (table.Metadata, string, error) {
+	if err := written(); err != nil {
+		return nil, "", fmt.Errorf("%w: %w", errNotCommitted, err)
+	}
 	// What happens late happens without the client, whose context is long gone.
 	do := func() (table.Metadata, string, error) {
 		return s.backend.commitTable(context.WithoutCancel(ctx), base, requirements, updates, written)
@@ -153,6 +156,68 @@ func TestLateCommitAfterTheRetryWon(t *testing.T) {
 	requireOnce(t, l, 1)
 }
 
+// TestGivenUpWhileTheServerIsFrozen gives up after an attempt without an answer, which is carried out afterwards.
+func TestGivenUpWhileTheServerIsFrozen(t *testing.T) {
+	l := newLake(t)
+	tbl := l.create(t, TableSpec{Name: "web"})
+	shaky := shake(l)
+	ctx, cancel := context.WithCancel(context.Background())
+	var late func() (table.Metadata, string, error)
+	shaky.onCommit = func(_ int64, do func() (table.Metadata, string, error)) (table.Metadata, string, error) {
+		late = do
+		cancel()
+		return nil, "", errConnection
+	}
+	_, err := tbl.Append(ctx, oneFile(t, l, tbl), AppendOptions{})
+	require.ErrorIs(t, err, ErrCommitUnknown)
+	_, _, err = late()
+	require.NoError(t, err)
+	requireOnce(t, l, 1)
+
+	// Once another commit has moved the table on, it is certain that nothing will come of the attempt.
+	ctx, cancel = context.WithCancel(context.Background())
+	other := l.open(t)
+	theirs, err := other.Load(context.Background(), "web")
+	require.NoError(t, err)
+	shaky.onCommit = func(_ int64, do func() (table.Metadata, string, error)) (table.Metadata, string, error) {
+		late = do
+		_, err := theirs.Append(context.Background(), oneFile(t, l, tbl), AppendOptions{})
+		require.NoError(t, err)
+		cancel()
+		return nil, "", errConnection
+	}
+	_, err = tbl.Append(ctx, oneFile(t, l, tbl), AppendOptions{})
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, ErrCommitUnknown)
+	_, _, err = late()
+	require.ErrorIs(t, err, table.ErrCommitFailed)
+	requireOnce(t, l, 2)
+}
+
+// doubledPointers carries every swap out twice, as a proxy may that lost the first answer.
+type doubledPointers struct{ pointerStore }
+
+func (d doubledPointers) swap(ctx context.Context, ident table.Identifier, from, to string) (bool, error) {
+	if _, err := d.pointerStore.swap(ctx, ident, from, to); err != nil {
+		return false, err
+	}
+	return d.pointerStore.swap(ctx, ident, from, to)
+}
+
+func TestSwapThatLosesAgainstItself(t *testing.T) {
+	needsPointers(t)
+	ctx := context.Background()
+	l := newLake(t)
+	tbl := l.create(t, TableSpec{Name: "web"})
+	b := l.backend.(*pointerBackend)
+	b.pointers = doubledPointers{b.pointers}
+	for range 3 {
+		_, err := tbl.Append(ctx, oneFile(t, l, tbl), AppendOptions{})
+		require.NoError(t, err)
+	}
+	requireOnce(t, l, 3)
+}
+
 func TestOutcomeThatCannotBeLookedUp(t *testing.T) {
 	ctx := context.Background()
 	l := newLake(t)
@@ -215,6 +280,7 @@ func TestCancelledWhileCommitting(t *testing.T) {
 			require.NoError(t, err, "round %d", round)
 		} else {
 			require.ErrorIs(t, err, context.Canceled)
+			require.ErrorIs(t, err, ErrCommitUnknown, "nobody can know that it never will")
 		}
 	}
 	requireOnce(t, l, 2)
@@ -227,6 +293,9 @@ func TestCancelledWhileCommitting(t *testing.T) {
 
 func TestConflictWithoutEnd(t *testing.T) {
 	ctx := context.Background()
+	if onServer() {
+		t.Skip("the server does not know this store")
+	}
 	l := openLakeOn(t, t.TempDir(), mem.New())
 	tbl := l.create(t, TableSpec{Name: "web"})
 	shaky := shake(l)

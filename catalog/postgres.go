@@ -31,7 +31,7 @@ const (
 	// stuck there does not take effect long after it was given up here.
 	postgresTimeout       = 10 * time.Second
 	postgresServerTimeout = "9s"
-	postgresOpenPatience  = 10 * time.Second
+	postgresOpenPatience  = 5 * time.Second
 	postgresPatience      = 30 * time.Second
 )
 
@@ -78,15 +78,22 @@ func postgresConfig(uri, catalogName string) (*pgx.ConnConfig, string, error) {
 		catalogName = name
 	}
 	query.Del("catalog_name")
-	parsed.RawQuery = query.Encode()
-	config, err := pgx.ParseConfig(parsed.String())
+	parsed.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // pgx takes a plus for a plus
+	text := parsed.String()
+	if rest, ok := strings.CutPrefix(text, parsed.Scheme+":"); ok && !strings.HasPrefix(rest, "//") {
+		text = parsed.Scheme + "://" + rest // neither host nor database: all from the environment
+	}
+	config, err := pgx.ParseConfig(text)
 	if err != nil {
 		secret, _ := parsed.User.Password()
-		text := err.Error()
-		if secret != "" && (strings.Contains(text, secret) || strings.Contains(text, url.QueryEscape(secret))) {
-			text = "not understood"
+		reason := err.Error()
+		for _, hidden := range []string{secret, query.Get("password"), query.Get("sslpassword")} {
+			if hidden != "" && (strings.Contains(reason, hidden) || strings.Contains(reason, url.QueryEscape(hidden))) {
+				reason = "not understood"
+			}
 		}
-		return nil, "", fmt.Errorf("%w: catalog URI %q: %s", ErrInvalid, parsed.Redacted(), text)
+		parsed.RawQuery = ""
+		return nil, "", fmt.Errorf("%w: catalog URI %q: %s", ErrInvalid, parsed.Redacted(), reason)
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = postgresDialTime

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/apache/iceberg-go"
 	iceio "github.com/apache/iceberg-go/io"
@@ -66,7 +67,7 @@ func openREST(ctx context.Context, opts Options, logger *slog.Logger) (*restBack
 	}
 	b := &restBackend{
 		client: &restClient{
-			base: shown, prefix: query.Get("prefix"), http: client, wait: sleep,
+			base: shown, prefix: query.Get("prefix"), http: client, wait: sleep, now: opts.Now,
 			auth: newRESTAuth(client, opts.REST, query, server, opts.Now),
 		},
 		store: opts.Store, logger: logger, separator: "%1F", loaded: map[string]*restTable{},
@@ -139,6 +140,9 @@ type loadAnswer struct {
 
 // LoadTable implements table.CatalogIO.
 func (b *restBackend) LoadTable(ctx context.Context, ident table.Identifier) (*table.Table, error) {
+	if strings.Contains(fullName(ident), "/") { // servers refuse the path, escaped or not
+		return nil, fmt.Errorf("%w: %s", ErrTableNotFound, fullName(ident))
+	}
 	known := b.known(ident)
 	request := restRequest{method: http.MethodGet, path: b.tablePath(ident), answer: &loadAnswer{}}
 	if known != nil {
@@ -431,6 +435,9 @@ func (b *restBackend) walkNamespaces(ctx context.Context, parent []string, visit
 	}
 	return nil
 }
+
+// skew implements backend. Java's server dates the table by its own clock, and refuses snapshots that are a minute ahead of it.
+func (b *restBackend) skew() time.Duration { return time.Duration(b.client.skew.Load()) }
 
 // cleansUp implements backend: the server that writes metadata.json also deletes it.
 func (b *restBackend) cleansUp() bool { return true }

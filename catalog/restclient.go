@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -37,6 +38,8 @@ type restClient struct {
 	http   *http.Client
 	auth   *restAuth
 	wait   func(ctx context.Context, d time.Duration) error
+	now    func() time.Time
+	skew   atomic.Int64 // nanoseconds that the server's clock is ahead of ours, 0 if it is about the same
 }
 
 // restStatus is an answer that is not a success.
@@ -163,6 +166,7 @@ func (c *restClient) once(ctx context.Context, r restRequest, body []byte) (http
 		return nil, notSent(err)
 	}
 	defer func() { _ = response.Body.Close() }()
+	c.compareClocks(response.Header.Get("Date"))
 	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusNoContent {
 		return response.Header, readStatus(response)
 	}
@@ -177,6 +181,19 @@ func (c *restClient) once(ctx context.Context, r restRequest, body []byte) (http
 		return response.Header, fmt.Errorf("%s %s: %w: %w", r.method, request.URL.Path, errAnswer, err)
 	}
 	return response.Header, nil
+}
+
+// compareClocks looks at the time in an answer, which has seconds and was a round trip ago.
+func (c *restClient) compareClocks(date string) {
+	theirs, err := http.ParseTime(date)
+	if err != nil {
+		return
+	}
+	skew := theirs.Sub(c.now())
+	if skew.Abs() < futureGrace {
+		skew = 0
+	}
+	c.skew.Store(int64(skew))
 }
 
 // notSent recognises errors of connections that were never made.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/apache/iceberg-go"
 	"github.com/apache/iceberg-go/table"
@@ -270,4 +272,15 @@ func (s *restServer) page(names []string, query url.Values) (page []string, next
 		return names, ""
 	}
 	return names[:s.pageSize], names[s.pageSize-1]
+}
+
+// listen waits until an address that was just closed is free.
+func listen(address string) (listener net.Listener, err error) {
+	for range 100 {
+		if listener, err = net.Listen("tcp", address); err == nil {
+			return listener, nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return nil, err
 }

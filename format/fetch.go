@@ -18,8 +18,9 @@ const (
 	maxPlanBytes = 32 << 20 // what is read at most before it is decoded, unless a single page is larger
 
 	// Of a remote store:
-	requestBytes    = 4 << 20 // a longer range is read by several requests side by side
-	requestsAtOnce  = 16      // of one reader
+	leastGap        = 64 << 10 // read along in any case; more, up to what the traits say, only to save requests
+	requestBytes    = 4 << 20  // a longer range is read by several requests side by side
+	requestsAtOnce  = 16       // of one reader
 	leastPieceBytes = requestBytes / 2
 )
 
@@ -38,6 +39,7 @@ type fetcher struct {
 	store    storage.Store
 	traits   storage.Traits
 	gate     Gate // left while waiting for the store; may be nil
+	requests int  // that a transfer should make do with
 	name     string
 	size     int64
 	segments []segment // sorted by offset
@@ -46,7 +48,7 @@ type fetcher struct {
 
 // fetcher returns a fetcher of the file.
 func (f *File) fetcher() fetcher {
-	return fetcher{store: f.store, traits: f.traits, name: f.name, size: f.size}
+	return fetcher{store: f.store, traits: f.traits, name: f.name, size: f.size, requests: requestsAtOnce}
 }
 
 // wait runs do, which waits for the store, outside the gate.
@@ -88,7 +90,7 @@ type transfer struct {
 // prepare finds memory for ranges, those near each other in one segment.
 func (f *fetcher) prepare(ranges []location) transfer {
 	var t transfer
-	for _, r := range coalesce(ranges, f.traits.ReadGap) {
+	for _, r := range f.join(ranges) {
 		s := segment{offset: r.offset, data: f.buffer(int(r.length))}
 		t.segments = append(t.segments, s)
 		for f.traits.Remote && len(s.data) > requestBytes+leastPieceBytes {
@@ -98,6 +100,26 @@ func (f *fetcher) prepare(ranges []location) transfer {
 		t.requests = append(t.requests, s)
 	}
 	return t
+}
+
+// join merges ranges near each other into requests. In a remote store few requests are better than few bytes only as far as there are too many
+// requests to make them all side by side.
+func (f *fetcher) join(ranges []location) []location {
+	if !f.traits.Remote {
+		return coalesce(ranges, f.traits.ReadGap)
+	}
+	wanted := int64(0)
+	for _, r := range ranges {
+		wanted += r.length
+	}
+	gap := min(leastGap, f.traits.ReadGap)
+	joined := coalesce(ranges, gap)
+	most := max(int64(f.requests), wanted/max(f.traits.ReadGap, 1))
+	for int64(len(joined)) > most && gap < f.traits.ReadGap {
+		gap = min(2*gap, f.traits.ReadGap)
+		joined = coalesce(joined, gap)
+	}
+	return joined
 }
 
 // run reads a transfer: from a remote store by requests side by side. It may run beside other uses of the fetcher.

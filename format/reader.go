@@ -43,8 +43,9 @@ type RowGroup struct {
 // What Open reads from the end of a file at first, and at most.
 const (
 	tailBytes      = 64 << 10
-	mostTailBytes  = 1 << 20 // of a remote store
-	tailFraction   = 128     // of a file, by which footer and page index are very likely in its tail
+	mostTailTimes  = 4   // of a remote store: of what its traits say
+	tailFraction   = 128 // of a file, by which footer and page index are very likely in its tail
+	leastTail      = 4 << 10
 	maxFooterBytes = 128 << 20
 	footerTail     = 8 // length of the footer, magic
 )
@@ -75,14 +76,15 @@ func Open(ctx context.Context, store storage.Store, name string, size int64, sch
 // tailGuess returns how much of the end of the file is read first.
 func (f *File) tailGuess() int {
 	switch {
-	case !f.traits.Remote:
+	case !f.traits.Remote || f.traits.TailBytes <= 0:
 		return tailBytes
 	case f.size <= 0:
-		return max(tailBytes, f.traits.TailBytes)
+		return max(f.traits.TailBytes, leastTail)
 	case f.size <= int64(f.traits.TailBytes):
 		return int(f.size) // a small file comes whole
 	}
-	return int(min(max(f.size/tailFraction, tailBytes), mostTailBytes))
+	least, most := min(f.traits.TailBytes, tailBytes), max(mostTailTimes*f.traits.TailBytes, leastTail)
+	return int(min(max(f.size/tailFraction, int64(least)), int64(most)))
 }
 
 // readTail reads the end of the file, and finds the file's size if it is not known.

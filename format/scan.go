@@ -13,6 +13,7 @@ const DefaultBatchRows = 4096
 // ReadOptions say how rows are read. The zero value gives the defaults.
 type ReadOptions struct {
 	BatchRows int     // rows of a batch, at most; default DefaultBatchRows
+	Requests  int     // that should be enough to read a few rows of a remote store, side by side; more bytes are read to save requests; default 16
 	Gate      Gate    // bounds how many readers decode at once; nil: no bound
 	Budget    *Budget // bounds the memory of what was read and is not decoded yet; nil: no bound but that of each reader, 64 MiB
 }
@@ -83,6 +84,9 @@ func (f *File) newScan(ctx context.Context, fieldIDs []int, rows []RowRange, opt
 	}
 	s = &scan{file: f, fetch: f.fetcher(), budget: opts.Budget, dec: newDecompressor()}
 	s.fetch.gate = opts.Gate
+	if opts.Requests > 0 {
+		s.fetch.requests = opts.Requests
+	}
 	s.limit = min(opts.BatchRows, max(int(f.rows), 1))
 	s.batch.Ordinals = make([]uint32, 0, s.limit)
 	var leaves []int

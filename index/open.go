@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// tailBytes is how much of the end of a sidecar is read to open it; of one in a remote store up to mostTailBytes.
+	// tailBytes is how much of the end of a sidecar is read to open it; of one in a remote store, up to so many times what its traits say.
 	tailBytes     = 64 << 10
-	mostTailBytes = 512 << 10
+	mostTailTimes = 2
 	// wholeBytes is the size up to which a sidecar is kept as it was read, so that look-ups read nothing more. One in a remote store is kept if
 	// it came whole.
 	wholeBytes = 16 << 10
@@ -21,6 +21,7 @@ const (
 	bloomBytesPerRow   = 7 // per two rows
 	sidecarBytesPerRow = 40
 	headGuess          = 16 << 10
+	leastTail          = 4 << 10
 	// puffinTrailer ends a Puffin file: uint32 length of the footer's JSON, uint32 flags, magic.
 	puffinTrailer = 12
 	// largestHead bounds what is read if the head does not lie within tailBytes.
@@ -47,12 +48,13 @@ func Open(ctx context.Context, store storage.Store, name string, want Identity) 
 // tailGuess returns how much of the end of a sidecar is read first, if its data file has so many rows.
 func tailGuess(traits storage.Traits, rows int64) int {
 	switch {
-	case !traits.Remote:
+	case !traits.Remote || traits.TailBytes <= 0:
 		return tailBytes
 	case rows*sidecarBytesPerRow <= int64(traits.TailBytes):
-		return traits.TailBytes
+		return max(traits.TailBytes, leastTail)
 	}
-	return int(min(max(rows*bloomBytesPerRow/2+headGuess, tailBytes), mostTailBytes))
+	least, most := min(traits.TailBytes, tailBytes), max(mostTailTimes*traits.TailBytes, leastTail)
+	return int(min(max(rows*bloomBytesPerRow/2+headGuess, int64(least)), int64(most)))
 }
 
 // open opens the sidecar of any data file, reading guess bytes of its end first.

@@ -116,8 +116,16 @@ func (c *cursor) trusted() bool {
 func (c *cursor) pieceRows() int64 {
 	r, size := c.reading, c.sizes()
 	need := r.limit - r.matched.Load()
+	remote := r.scan.planner.engine.remote()
 	if c.file.bounds.decided() {
+		if remote { // the rows behind those that are needed would cost a round trip more: see trim
+			return min(need, size.most)
+		}
 		return min(max(need, size.least), size.most)
+	}
+	if remote && float64(c.left)*r.yield() <= float64(size.most) && c.left <= size.mostCheck &&
+		c.file.file.EstimateBytes(residualFields(c.file.residual, nil), c.rest) <= wholeBytes {
+		return c.left // reading it takes less time than asking for it
 	}
 	if r.checked.Load() == 0 {
 		if need > size.most/4 {
@@ -130,15 +138,20 @@ func (c *cursor) pieceRows() int64 {
 	return int64(min(max(1.25*float64(need)/yield, float64(size.first)), most))
 }
 
+// rowBytes guesses how much memory a row takes.
+func (f *filePlan) rowBytes() int64 {
+	const compression = 12 // roughly
+	return compression*f.data.Size/int64(f.rows) + 1
+}
+
 // sizes returns the sizes of pieces, with fewer rows if the rows of the file are large.
 func (c *cursor) sizes() pieceSizes {
-	const (
-		chunkBytes  = 4 << 20
-		compression = 12 // roughly
-	)
+	chunkBytes := int64(4 << 20)
 	size := c.reading.scan.planner.engine.sizes
-	rowBytes := compression*c.file.data.Size/int64(c.file.rows) + 1
-	size.most = max(1, min(size.most, chunkBytes/rowBytes))
+	if c.reading.scan.planner.engine.remote() { // fewer pages are read twice, for two chunks
+		chunkBytes, size.most = remoteChunks*chunkBytes, remoteChunks*size.most
+	}
+	size.most = max(1, min(size.most, chunkBytes/c.file.rowBytes()))
 	size.least, size.first = min(size.least, size.most), min(size.first, size.most)
 	return size
 }
@@ -173,7 +186,11 @@ func (c *cursor) cut(n int64) (piece []format.RowRange) {
 // load reads the matching rows of a piece.
 func (c *cursor) load(ctx context.Context, piece []format.RowRange) (*chunk, error) {
 	r := c.reading
-	rows, kept, err := r.survivors(ctx, c.file, c.position, piece, r.wanted())
+	find := r.survivors
+	if r.atOnce(c.file, piece, r.wanted()) {
+		find = r.matching
+	}
+	rows, kept, err := find(ctx, c.file, c.position, piece, r.wanted())
 	if err != nil {
 		return nil, err
 	}
@@ -313,6 +330,9 @@ func (c *cursor) next(ctx context.Context) (bool, error) {
 	for c.chunk == nil || c.at >= len(c.chunk.order) {
 		if c.chunk != nil {
 			c.merger.topUp(ctx, c)
+			if c.at >= len(c.chunk.order) && !c.begun {
+				c.merger.lookAhead(ctx, c)
+			}
 		}
 		if len(c.flights) == 0 {
 			return false, nil

@@ -15,6 +15,8 @@ import (
 
 	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/index"
+	"github.com/firnlog/firn/internal/roundtrips"
+	"github.com/firnlog/firn/storage"
 )
 
 // damages are done to sidecars.
@@ -91,7 +93,15 @@ func examine(t *testing.T, r *rand.Rand, tt *testTable, what string, questions i
 	t.Helper()
 	schema, err := format.SchemaFromArrow(tt.table.Schema())
 	require.NoError(t, err)
-	e := NewEngine(tt.store, EngineOptions{CacheBytes: []int64{1, 10_000, 0}[r.IntN(3)], Parallelism: r.IntN(4)})
+	options := EngineOptions{CacheBytes: []int64{1, 10_000, 0}[r.IntN(3)], Parallelism: r.IntN(4)}
+	e := NewEngine(tt.store, options)
+	if r.IntN(2) == 0 {
+		what += ", remote"
+		far := roundtrips.New(tt.store, 0)
+		far.Shape = storage.Traits{Remote: true, Parallel: r.IntN(20), ReadGap: r.Int64N(4000), TailBytes: []int{0, 1, 4000, 20_000, 1 << 20}[r.IntN(5)]}
+		options.ReadBytes = []int64{1, 5000, 0}[r.IntN(3)]
+		e = NewEngine(far, options)
+	}
 	if r.IntN(4) > 0 {
 		n := int64(1 + r.IntN(20))
 		e.sizes = pieceSizes{least: n, first: n + 5, most: 2 * n, mostCheck: 5 * n, sortCheck: 3 * n}

@@ -59,13 +59,19 @@ type Request struct {
 // Defaults of EngineOptions.
 const (
 	DefaultCacheBytes = 256 << 20
+	DefaultReadBytes  = 256 << 20
 	minParallelism    = 8
 )
 
 // EngineOptions tunes an Engine. The zero value gives the defaults.
+//
+// (1) In a remote store (storage.Traits), waiting for requests takes most of the time and little of anything else. So there a scan may work on as
+// many files at once as the store serves requests (Traits.Parallel, which also bounds the requests of all scans together), and Parallelism only
+// bounds how many of them decode at the same time.
 type EngineOptions struct {
 	CacheBytes  int64            // memory for opened sidecars and Parquet footers; default 256 MiB
-	Parallelism int              // files, or pieces of files, worked on at once by one scan; default twice the number of CPUs, at least 8
+	Parallelism int              // files, or pieces of files, worked on at once by one scan; default twice the number of CPUs, at least 8 (1)
+	ReadBytes   int64            // memory for what was read of data files of a remote store and is not decoded yet; default 256 MiB
 	Logger      *slog.Logger     // told about unusable sidecars; nil discards
 	Now         func() time.Time // the clock, for durations and for trying unusable sidecars again; nil is time.Now
 }
@@ -73,9 +79,11 @@ type EngineOptions struct {
 // Engine plans and runs searches over the tables of one store. It is safe for concurrent use and meant to live long: it keeps
 // opened sidecars and Parquet footers in a cache that is bounded in bytes.
 type Engine struct {
-	store       storage.Store
+	store       *meteredStore
 	cache       *cache
-	parallelism int
+	parallelism int            // pieces of work that use the CPU at once
+	width       int            // pieces of work at once, waiting for the store included
+	budget      *format.Budget // nil: no bound
 	log         *slog.Logger
 	now         func() time.Time
 	sizes       pieceSizes
@@ -87,13 +95,20 @@ type Engine struct {
 // NewEngine returns an engine that reads from store.
 func NewEngine(store storage.Store, opts EngineOptions) *Engine {
 	const rememberedWarnings = 1 << 16
-	e := &Engine{store: meteredStore{store}, parallelism: opts.Parallelism, log: opts.Logger, now: opts.Now, sizes: defaultPieceSizes}
+	e := &Engine{store: newMeteredStore(store), parallelism: opts.Parallelism, log: opts.Logger, now: opts.Now, sizes: defaultPieceSizes}
 	if opts.CacheBytes <= 0 {
 		opts.CacheBytes = DefaultCacheBytes
 	}
 	e.cache = newCache(opts.CacheBytes)
 	if e.parallelism <= 0 {
 		e.parallelism = max(minParallelism, 2*runtime.GOMAXPROCS(0))
+	}
+	if e.width = e.parallelism; e.remote() {
+		e.width = max(e.width, e.store.traits.Parallel)
+		if opts.ReadBytes <= 0 {
+			opts.ReadBytes = DefaultReadBytes
+		}
+		e.budget = format.NewBudget(opts.ReadBytes)
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
@@ -104,6 +119,9 @@ func NewEngine(store storage.Store, opts EngineOptions) *Engine {
 	e.warned, _ = simplelru.NewLRU[string, struct{}](rememberedWarnings, nil) // fails only for sizes below one
 	return e
 }
+
+// remote says whether a request to the store costs a round trip.
+func (e *Engine) remote() bool { return e.store.traits.Remote }
 
 // Keys of the cache.
 

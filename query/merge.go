@@ -19,6 +19,16 @@ type merger struct {
 	emitted int64
 }
 
+// What is read ahead of the rows handed out.
+const (
+	firstWindow     = 4         // files of a remote store, at least, as long as nothing is known about how many of their candidates match
+	remoteChunks    = 4         // a chunk of a remote store is so many times as large as one of a local store
+	remoteDepth     = 12        // chunks of open files of a remote store, decoded or on their way
+	surplus         = 1.25      // of the rows that are expected over those that are needed, for fewer waits
+	aheadBytes      = 128 << 20 // decoded, of the first chunks of files that are not open yet
+	bloomedExpected = 0.25      // matches in a file, if its bloom filters have yet to be asked for a value
+)
+
 // run calls emit with each row in order, until it returns false, the limit is reached or the context ends.
 func (r *reading) run(ctx context.Context, emit func(c *chunk, row int32) bool) error {
 	if len(r.scan.files) == 0 {
@@ -52,7 +62,7 @@ func (m *merger) admit(ctx context.Context) error {
 		if len(m.open.cursors) > 0 && !m.before(m.firstKey(files[m.next]), m.open.cursors[0].key()) {
 			return nil
 		}
-		m.lookAhead(ctx)
+		m.lookAhead(ctx, nil)
 		c := m.ahead[0]
 		m.ahead, m.next = m.ahead[1:], m.next+1
 		ok, err := c.next(ctx)
@@ -83,34 +93,109 @@ func (m *merger) firstKey(f *filePlan) sortKey {
 }
 
 // lookAhead starts to read the next file, and those behind it whose rows will be needed as far as one can tell: because all the
-// candidates before them, at the rate at which candidates turned out to match so far, do not reach the limit.
-func (m *merger) lookAhead(ctx context.Context) {
+// candidates before them, at the rate at which candidates turned out to match so far, do not reach the limit. From a remote store it reads some
+// more files as long as that rate is a mere guess. present is a file that is being waited for and has handed out nothing so far; with it, the next
+// file need not be started.
+func (m *merger) lookAhead(ctx context.Context, present *cursor) {
 	r := m.reading
-	need := float64(r.limit - m.emitted)
-	expected := 0.0
-	for _, c := range m.open.cursors {
-		expected += c.expected()
+	remote, need := r.scan.planner.engine.remote(), float64(r.limit-m.emitted)
+	if present != nil && !remote {
+		return
 	}
+	var spans []span
+	for _, c := range m.open.cursors {
+		spans = append(spans, m.spanOf(c.file, c.expected(), m.place(c.key().time)))
+	}
+	if present != nil {
+		spans = append(spans, m.spanOf(present.file, present.expected(), m.place(m.firstKey(present.file).time)))
+	}
+	guessed, bytes := false, int64(0)
 	for i, f := range r.scan.files[m.next:] {
+		first := m.place(m.firstKey(f).time)
 		if i >= len(m.ahead) {
-			if i > 0 && (expected >= need || i >= cap(r.slots)) {
+			enough := rowsBefore(spans, first) >= need && !(guessed && i < firstWindow) || bytes >= aheadBytes && i >= r.scan.planner.engine.parallelism
+			if (i > 0 || present != nil) && enough || i >= cap(r.slots) {
 				return
 			}
 			m.ahead = append(m.ahead, m.start(ctx, m.next+i))
+		} else if remote {
+			m.feed(ctx, m.ahead[i], need-rowsBefore(spans, first))
 		}
-		expected += r.expectedOf(f)
+		spans = append(spans, m.spanOf(f, r.expectedOf(f), first))
+		guessed = guessed || remote && r.checked.Load() == 0 && f.certain.Load() < f.candidates.Load()
+		bytes += min(f.candidates.Load(), r.scan.planner.engine.sizes.most) * f.rowBytes()
 	}
+}
+
+// span is how many rows a file is expected to hand out, and between which places.
+type span struct {
+	first, last, rows float64
+}
+
+// place turns a time into a number that grows in the order of the reading.
+func (m *merger) place(t int64) float64 {
+	if m.newest {
+		return -float64(t)
+	}
+	return float64(t)
+}
+
+// spanOf returns the span of a file whose next row is at a place or behind it. Unless the store is remote, all its rows count as if they were there:
+// then the files behind are opened one after the other, as they turn out to be needed.
+func (m *merger) spanOf(f *filePlan, rows, first float64) span {
+	s := span{first: first, last: first, rows: rows}
+	last := f.oldest
+	if !m.newest {
+		last = f.newest
+	}
+	if m.reading.scan.planner.engine.remote() && last != math.MinInt64 && last != math.MaxInt64 {
+		s.last, s.rows = max(first, m.place(last)), rows/surplus
+	}
+	return s
+}
+
+// rowsBefore guesses how many rows come before a place, if those of each file are spread evenly.
+func rowsBefore(spans []span, place float64) (rows float64) {
+	for _, s := range spans {
+		if s.last > s.first {
+			rows += s.rows * min(1, max(0, (place-s.first)/(s.last-s.first)))
+		} else {
+			rows += s.rows
+		}
+	}
+	return rows
+}
+
+// feed reads more of a file that was opened ahead and whose first chunk turned out to be empty.
+func (m *merger) feed(ctx context.Context, c *cursor, need float64) {
+	select {
+	case <-c.flights[0].done:
+	default:
+		return
+	}
+	first := c.flights[0]
+	if first.err != nil || first.chunk == nil || len(first.chunk.order) > 0 {
+		return
+	}
+	m.fill(ctx, c, max(1, remoteDepth/(1+len(m.ahead))), 0, max(1, int64(min(need, math.MaxInt32))))
 }
 
 // expectedOf guesses how many rows of a file match.
 func (r *reading) expectedOf(f *filePlan) float64 {
 	certain, candidates := float64(f.certain.Load()), float64(f.candidates.Load())
-	return certain + (candidates-certain)*r.yield()
+	expected := certain + (candidates-certain)*r.yield()
+	if p := r.scan.planner; p.bloomed && p.engine.remote() && !f.settled.Load() {
+		return min(expected, bloomedExpected)
+	}
+	return expected
 }
 
 // expected guesses how many more rows an open cursor will hand out.
 func (c *cursor) expected() float64 {
-	sum := float64(len(c.chunk.order) - c.at)
+	sum := 0.0
+	if c.chunk != nil {
+		sum = float64(len(c.chunk.order) - c.at)
+	}
 	for _, flight := range c.flights {
 		sum += float64(flight.expected)
 	}
@@ -161,9 +246,16 @@ func (m *merger) launch(ctx context.Context, c *cursor) {
 
 // topUp starts reading the pieces of an open file that will be needed soon.
 func (m *merger) topUp(ctx context.Context, c *cursor) {
-	depth := max(1, cap(m.reading.slots)/max(1, len(m.open.cursors)))
-	need := m.reading.limit - m.emitted
+	chunks := cap(m.reading.slots)
+	if m.reading.scan.planner.engine.remote() {
+		chunks = min(chunks, remoteDepth)
+	}
 	coming := max(0, int64(len(c.chunk.order)-c.at))
+	m.fill(ctx, c, max(1, chunks/max(1, len(m.open.cursors))), coming, m.reading.limit-m.emitted)
+}
+
+// fill starts reading pieces of a file until depth of them are on their way or so many rows will come as are needed.
+func (m *merger) fill(ctx context.Context, c *cursor, depth int, coming, need int64) {
 	for _, flight := range c.flights {
 		coming += flight.expected
 	}

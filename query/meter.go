@@ -29,11 +29,48 @@ func countersOf(ctx context.Context) *counters {
 	return &counters{}
 }
 
-// meteredStore counts reads for the counters of their context.
-type meteredStore struct{ storage.Store }
+// meteredStore counts reads for the counters of their context, and makes no more of them at once than the store serves well.
+type meteredStore struct {
+	storage.Store
+	traits storage.Traits
+	slots  chan struct{} // one for each request that may be under way; nil: no bound
+}
 
-func (s meteredStore) ReadAt(ctx context.Context, name string, p []byte, off int64) error {
+func newMeteredStore(s storage.Store) *meteredStore {
+	m := &meteredStore{Store: s, traits: storage.TraitsOf(s)}
+	if m.traits.Remote {
+		m.slots = make(chan struct{}, max(1, m.traits.Parallel))
+	}
+	return m
+}
+
+// Traits returns those of the inner store.
+func (s *meteredStore) Traits() storage.Traits { return s.traits }
+
+func (s *meteredStore) begin(ctx context.Context) error {
+	if s.slots == nil {
+		return nil
+	}
+	select {
+	case s.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *meteredStore) end() {
+	if s.slots != nil {
+		<-s.slots
+	}
+}
+
+func (s *meteredStore) ReadAt(ctx context.Context, name string, p []byte, off int64) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
 	err := s.Store.ReadAt(ctx, name, p, off)
+	s.end()
 	c := countersOf(ctx)
 	c.requests.Add(1)
 	if err == nil {
@@ -42,8 +79,12 @@ func (s meteredStore) ReadAt(ctx context.Context, name string, p []byte, off int
 	return err
 }
 
-func (s meteredStore) ReadTail(ctx context.Context, name string, p []byte) (int, int64, error) {
+func (s *meteredStore) ReadTail(ctx context.Context, name string, p []byte) (int, int64, error) {
+	if err := s.begin(ctx); err != nil {
+		return 0, 0, err
+	}
 	n, size, err := s.Store.ReadTail(ctx, name, p)
+	s.end()
 	c := countersOf(ctx)
 	c.requests.Add(1)
 	c.bytes.Add(int64(n))

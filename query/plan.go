@@ -37,6 +37,10 @@ type planner struct {
 	partitions []catalog.PartitionField
 	indexed    map[int]bool // fields that sidecars may know
 	blooms     map[int]bool // fields that Parquet's bloom filters may know
+	bloomed    bool         // a match must have a value that Parquet's bloom filters know
+
+	inRace  int64        // files that the metadata left
+	guessed atomic.Int64 // data files opened on the chance that they are needed
 }
 
 // Plan prunes the table's files for a request. It reads metadata, sidecars and footers, no data pages. Errors: ErrInvalidRequest, ErrDeletes,
@@ -91,7 +95,19 @@ func (e *Engine) newPlanner(t *catalog.Table, r Request) (*planner, error) {
 	}
 	p.schemaKey = key.String()
 	p.readProperties()
+	p.bloomed = !r.NoIndex && p.needsBloomed(p.bound.root)
 	return p, nil
+}
+
+// needsBloomed says whether every match of a node has a value of which Parquet's bloom filters are asked.
+func (p *planner) needsBloomed(x node) bool {
+	switch x := x.(type) {
+	case *leaf:
+		return x.kind == leafIn && !x.inMap && p.blooms[x.field.ID] && len(x.bloomValues()) > 0
+	case andNode:
+		return slices.ContainsFunc(x, p.needsBloomed)
+	}
+	return false
 }
 
 // readProperties finds out which columns are worth asking indexes for.
@@ -158,6 +174,7 @@ func (p *planner) pruneByMetadataAll(ctx context.Context) ([]*filePlan, error) {
 	for i := range data {
 		f := &plans[i]
 		f.data = &data[i]
+		f.mu = newPlanLock()
 		f.forgetStages()
 		all[i], byPath[i] = f, f
 		if data[i].Rows < 0 || data[i].Rows > math.MaxUint32 {
@@ -235,6 +252,8 @@ func (p *planner) pruneSurvivors(ctx context.Context, all []*filePlan) error {
 			survivors = append(survivors, f)
 		}
 	}
+	p.inRace = int64(len(survivors))
+	slices.SortFunc(survivors, p.readingOrder)
 	return p.parallel(ctx, len(survivors), func(ctx context.Context, i int) error {
 		f := survivors[i]
 		left, err := p.pruneByTokens(ctx, f)
@@ -253,7 +272,7 @@ func (p *planner) pruneSurvivors(ctx context.Context, all []*filePlan) error {
 func (p *planner) parallel(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
-	for range min(n, p.engine.parallelism) {
+	for range min(n, p.engine.width) {
 		group.Go(func() error {
 			for {
 				i := int(next.Add(1)) - 1
@@ -288,12 +307,15 @@ type Scan struct {
 
 // sortFiles puts the files into the order in which a reading opens them.
 func (s *Scan) sortFiles() {
-	slices.SortFunc(s.files, func(a, b *filePlan) int {
-		if s.planner.request.Order == OldestFirst {
-			return cmp.Or(cmp.Compare(a.oldest, b.oldest), cmp.Compare(a.rank, b.rank))
-		}
-		return cmp.Or(cmp.Compare(b.newest, a.newest), cmp.Compare(b.rank, a.rank))
-	})
+	slices.SortFunc(s.files, s.planner.readingOrder)
+}
+
+// readingOrder compares files by when a reading opens them.
+func (p *planner) readingOrder(a, b *filePlan) int {
+	if p.request.Order == OldestFirst {
+		return cmp.Or(cmp.Compare(a.oldest, b.oldest), cmp.Compare(a.rank, b.rank))
+	}
+	return cmp.Or(cmp.Compare(b.newest, a.newest), cmp.Compare(b.rank, a.rank))
 }
 
 // Task is one data file that pruning left, for readers of any kind.

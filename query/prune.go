@@ -1,8 +1,8 @@
 package query
 
 import (
+	"context"
 	"math"
-	"sync"
 	"sync/atomic"
 
 	"github.com/firnlog/firn/catalog"
@@ -53,11 +53,29 @@ type filePlan struct {
 	stageRows [numStages]int64 // candidate rows after each stage, notRun if it was not gone through
 
 	certain, candidates atomic.Int64 // rows in bounds.must and bounds.may
+	settled             atomic.Bool  // finished
 
-	mu       sync.Mutex // guards what the stages of the data file itself change: finish may be called by several readings
+	mu       planLock // guards what the stages of the data file itself change: finish may be called by several readings
 	finished bool
 	file     *format.File
 	residual node // what is to be checked for the rows in may but not in must
+}
+
+// planLock is a mutex that is held while a data file is read, and waited for no longer than the context lasts.
+type planLock chan struct{}
+
+func newPlanLock() planLock { return make(planLock, 1) }
+
+func (l planLock) Lock()   { l <- struct{}{} }
+func (l planLock) Unlock() { <-l }
+
+func (l planLock) lock(ctx context.Context) error {
+	select {
+	case l <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // note says what an index or bounds did for a leaf in one file.

@@ -17,7 +17,9 @@ const (
 // finish runs the stages that need the data file's own footer, page index and bloom filters, and works out the residual. It does so once. Without
 // open, a file is opened only if one of the stages may help.
 func (p *planner) finish(ctx context.Context, f *filePlan, open bool) error {
-	f.mu.Lock()
+	if err := f.mu.lock(ctx); err != nil {
+		return err
+	}
 	defer f.mu.Unlock()
 	if !f.finished && f.skipped == "" {
 		if err := p.pruneInFile(ctx, f); err != nil {
@@ -26,6 +28,7 @@ func (p *planner) finish(ctx context.Context, f *filePlan, open bool) error {
 		f.residual = byCost(residual(p.bound.root, f.bounds.may.AndNot(f.bounds.must), f.ofLeaf))
 		f.finished = true
 		f.publish()
+		f.settled.Store(true)
 	}
 	if open && f.skipped == "" {
 		return p.openOnce(ctx, f)

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"slices"
 
 	"github.com/firnlog/firn/index"
 )
@@ -67,15 +68,23 @@ func (p *planner) tokenLeaves(f *filePlan) (asking []*leaf) {
 // askSidecar asks the bloom filters for all leaves, and then the bitmaps.
 func (p *planner) askSidecar(ctx context.Context, f *filePlan, sidecar *index.Sidecar, asking []*leaf) error {
 	alive := make([][][]string, len(asking)) // the sets of evidence that the file may hold
+	skip := p.prepareBlooms(ctx, sidecar, asking)
+	likely := false
 	for i, l := range asking {
+		if skip[i] {
+			alive[i] = l.evidence
+			continue
+		}
 		var err error
 		if alive[i], err = p.askBloom(ctx, f, sidecar, l); err != nil {
 			return err
 		}
+		likely = likely || slices.ContainsFunc(sidecar.Options().Columns, func(c index.ColumnSpec) bool { return c.FieldID == l.field.ID && c.Bloom })
 	}
 	if !f.conclude(stageTokenBloom, p.bound.root) {
 		return nil
 	}
+	p.prepareLookups(ctx, f, sidecar, asking, alive, likely)
 	for i, l := range asking {
 		if f.known[l.id].decided() {
 			continue

@@ -17,7 +17,9 @@ type reading struct {
 	scan   *Scan
 	limit  int64 // math.MaxInt64: none
 	counts counters
-	slots  chan struct{} // one for each piece of work that may run at once
+	slots  chan struct{} // one for each piece of work that may run at once, waiting for the store included
+	gate   cpuGate       // of a remote store: bounds the pieces that use the CPU
+	share  int           // of the requests of a remote store, that reading one of the files may make at once
 
 	decoded, matched atomic.Int64
 	checked, passed  atomic.Int64  // rows that the residual was checked for, and for which it was true
@@ -33,7 +35,11 @@ type reading struct {
 func (s *Scan) newReading(counting bool) *reading {
 	r := &reading{
 		scan: s, limit: math.MaxInt64, counting: counting, start: s.planner.engine.now(),
-		slots: make(chan struct{}, s.planner.engine.parallelism), touched: make([]atomic.Bool, len(s.files)),
+		slots: make(chan struct{}, s.planner.engine.width), touched: make([]atomic.Bool, len(s.files)),
+	}
+	if e := s.planner.engine; e.remote() {
+		r.gate = make(cpuGate, e.parallelism)
+		r.share = max(leastShare, e.width/max(1, len(s.files)))
 	}
 	if n := s.planner.request.Limit; n > 0 && !counting {
 		r.limit = int64(n)
@@ -51,10 +57,14 @@ func (r *reading) finish() {
 	r.over, r.took = true, r.scan.planner.engine.now().Sub(r.start)
 }
 
-// yield returns which part of the rows that are checked turns out to match: a guess from those that were, 1 as long as there are none.
+// yield returns which part of the rows that are checked turns out to match: a guess from those that were. As long as there are none it is 1, or half
+// in a remote store, where it costs more to find out that it was too much than to read a few files in vain.
 func (r *reading) yield() float64 {
 	checked := r.checked.Load()
 	if checked == 0 {
+		if r.scan.planner.engine.remote() {
+			return 0.5
+		}
 		return 1
 	}
 	return float64(r.passed.Load()+1) / float64(checked+1)
@@ -69,6 +79,47 @@ func (r *reading) inSlot(ctx context.Context, do func() error) error {
 	}
 	defer func() { <-r.slots }()
 	return do()
+}
+
+// leastShare is how many requests each of many files may make at once: with fewer, too many bytes would be read along.
+const leastShare = 2
+
+// cpuGate is a format.Gate with room for so many; a nil one is always open.
+type cpuGate chan struct{}
+
+// Enter waits for room.
+func (g cpuGate) Enter() {
+	if g != nil {
+		g <- struct{}{}
+	}
+}
+
+// Leave makes room.
+func (g cpuGate) Leave() {
+	if g != nil {
+		<-g
+	}
+}
+
+// read calls use with each batch of rows of a data file.
+func (r *reading) read(ctx context.Context, f *filePlan, position int, ids []int, rows []format.RowRange, use func(b *format.Batch)) error {
+	r.touched[position].Store(true)
+	options := format.ReadOptions{Budget: r.scan.planner.engine.budget, Requests: r.share}
+	if r.gate != nil {
+		options.Gate = r.gate
+	}
+	r.gate.Enter()
+	defer r.gate.Leave()
+	for b, err := range f.file.Read(ctx, ids, rows, options) {
+		if err != nil {
+			return fmt.Errorf("reading data file %s: %w", f.data.Path, err)
+		}
+		use(b)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // chunk is rows of one file, read and ready to be handed out.
@@ -93,13 +144,8 @@ func (c *chunk) key(row int32) sortKey {
 // check reads the predicate's columns of rows, and calls found with those of each batch for which the residual is true.
 func (r *reading) check(ctx context.Context, f *filePlan, position int, rows []format.RowRange, also []format.Field,
 	found func(b *format.Batch, hits []int32)) error {
-	ids := residualFields(f.residual, also)
 	var e evaluator
-	r.touched[position].Store(true)
-	for b, err := range f.file.Read(ctx, ids, rows, format.ReadOptions{}) {
-		if err != nil {
-			return fmt.Errorf("reading data file %s: %w", f.data.Path, err)
-		}
+	return r.read(ctx, f, position, residualFields(f.residual, also), rows, func(b *format.Batch) {
 		hits := e.filter(f.residual, b)
 		r.decoded.Add(int64(b.Rows))
 		r.checked.Add(int64(b.Rows))
@@ -107,11 +153,7 @@ func (r *reading) check(ctx context.Context, f *filePlan, position int, rows []f
 		if len(hits) > 0 {
 			found(b, hits)
 		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 // residualFields returns the ids of the fields that a residual looks at, those of also first.
@@ -171,6 +213,74 @@ func (r *reading) survivors(ctx context.Context, f *filePlan, position int, cand
 	return rows, kept, err
 }
 
+// wholeBytes is up to how many bytes of other columns are read along with the predicate's columns of candidates, from a remote store, instead of
+// with a second round trip for those that match.
+const wholeBytes = 1 << 20
+
+// atOnce says whether all columns of candidates should be read together.
+func (r *reading) atOnce(f *filePlan, candidates []format.RowRange, fields []format.Field) bool {
+	if !r.scan.planner.engine.remote() {
+		return false
+	}
+	all := f.file.EstimateBytes(residualFields(f.residual, fields), candidates)
+	if !f.bounds.decided() {
+		all -= f.file.EstimateBytes(residualFields(f.residual, nil), candidates)
+	}
+	return all <= wholeBytes
+}
+
+// matching returns the rows that match among candidates that ascend, with all these fields, read together.
+func (r *reading) matching(ctx context.Context, f *filePlan, position int, candidates []format.RowRange, fields []format.Field) ([]uint32, *gatherer, error) {
+	var rows []uint32
+	var e evaluator
+	var every []int32
+	kept, places, decided := newGatherer(fields), firstPlaces(len(fields)), f.bounds.decided()
+	err := r.read(ctx, f, position, residualFields(f.residual, fields), candidates, func(b *format.Batch) {
+		r.decoded.Add(int64(b.Rows))
+		var hits []int32
+		if decided {
+			for len(every) < b.Rows {
+				every = append(every, int32(len(every)))
+			}
+			hits = every[:b.Rows]
+		} else {
+			hits = r.hitsOf(f, b, e.filter(f.residual, b))
+		}
+		for _, row := range hits {
+			rows = append(rows, b.Ordinals[row])
+		}
+		kept.add(b, places, hits)
+	})
+	return rows, kept, err
+}
+
+// hitsOf adds the rows of a batch that are certain to those for which the residual is true, and counts how many of the others it is true for.
+func (r *reading) hitsOf(f *filePlan, b *format.Batch, passed []int32) []int32 {
+	if f.bounds.must.IsEmpty() {
+		r.checked.Add(int64(b.Rows))
+		r.passed.Add(int64(len(passed)))
+		return passed
+	}
+	var hits []int32
+	for i := range b.Rows {
+		row := int32(i)
+		is := len(passed) > 0 && passed[0] == row
+		if is {
+			passed = passed[1:]
+		}
+		if f.bounds.must.CountInRange(b.Ordinals[i], b.Ordinals[i]+1) > 0 {
+			hits = append(hits, row)
+			continue
+		}
+		r.checked.Add(1)
+		if is {
+			r.passed.Add(1)
+			hits = append(hits, row)
+		}
+	}
+	return hits
+}
+
 func firstPlaces(n int) []int {
 	places := make([]int, n)
 	for i := range places {
@@ -216,19 +326,15 @@ func (r *reading) fetch(ctx context.Context, f *filePlan, position int, fields [
 		ids[i] = field.ID
 	}
 	places := firstPlaces(len(fields))
-	r.touched[position].Store(true)
 	var every []int32
-	for b, err := range f.file.Read(ctx, ids, rangesOfRows(rows), format.ReadOptions{}) {
-		if err != nil {
-			return nil, fmt.Errorf("reading data file %s: %w", f.data.Path, err)
-		}
+	err := r.read(ctx, f, position, ids, rangesOfRows(rows), func(b *format.Batch) {
 		for len(every) < b.Rows {
 			every = append(every, int32(len(every)))
 		}
 		g.add(b, places, every[:b.Rows])
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	if g.rows != len(rows) {
 		return nil, fmt.Errorf("%w: reading data file %s: got %d rows of %d", format.ErrCorrupt, f.data.Path, g.rows, len(rows))

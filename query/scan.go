@@ -121,7 +121,8 @@ type countPiece struct {
 	rows     []format.RowRange
 }
 
-// countKnown counts the rows of a file that are known to match, and returns what must be read for the rest: a piece for each row group.
+// countKnown counts the rows of a file that are known to match, and returns what must be read for the rest: a piece for each row group. Row groups of
+// a remote store of which little is to be read share a piece.
 func (r *reading) countKnown(ctx context.Context, position int) (int64, []countPiece, error) {
 	p, f := r.scan.planner, r.scan.files[position]
 	if err := p.finish(ctx, f, false); err != nil || f.skipped != "" {
@@ -135,11 +136,23 @@ func (r *reading) countKnown(ctx context.Context, position int) (int64, []countP
 	}
 	open := f.bounds.may.AndNot(f.bounds.must)
 	var pieces []countPiece
+	last := int64(0) // bytes of the last piece
 	for _, g := range f.file.RowGroups() {
 		rows := rangesOf(open.And(index.RowsInRange(f.rows, g.FirstRow, g.FirstRow+g.Rows)))
-		if len(rows) > 0 {
-			pieces = append(pieces, countPiece{f, position, rows})
+		if len(rows) == 0 {
+			continue
 		}
+		bytes := int64(wholeBytes)
+		if p.engine.remote() {
+			bytes = f.file.EstimateBytes(residualFields(f.residual, nil), rows)
+		}
+		if n := len(pieces); n > 0 && last+bytes <= wholeBytes {
+			pieces[n-1].rows = append(pieces[n-1].rows, rows...)
+			last += bytes
+			continue
+		}
+		pieces = append(pieces, countPiece{f, position, rows})
+		last = bytes
 	}
 	return int64(f.bounds.must.Cardinality()), pieces, nil
 }

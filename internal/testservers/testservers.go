@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Server is a running server, or a cluster of them.
@@ -106,6 +107,7 @@ func (s *Server) Down(t testing.TB) {
 }
 
 // Signal sends a signal to one of the server's processes, named as its pid file is: "server", or "namenode", "datanode0", ….
+// A process that was killed is dead when Signal returns, so that Up knows that it has to start another one.
 func (s *Server) Signal(t testing.TB, process string, signal syscall.Signal) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(s.state, "*", process+".pid"))
@@ -123,6 +125,23 @@ func (s *Server) Signal(t testing.TB, process string, signal syscall.Signal) {
 	if err := syscall.Kill(pid, signal); err != nil {
 		t.Fatalf("sending %v to %s (%d): %v", signal, process, pid, err)
 	}
+	for range 500 {
+		if signal != syscall.SIGKILL || dead(pid) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("%s (%d) does not die", process, pid)
+}
+
+// dead tells whether a process is gone, or waits for its parent to notice.
+func dead(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return os.IsNotExist(err)
+	}
+	_, state, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " ")
+	return strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X")
 }
 
 // script returns the command that runs scripts/servers/<kind>-<action>.

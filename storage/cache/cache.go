@@ -142,22 +142,18 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[storage.Info,
 
 // Delete implements storage.Store. It drops what is cached of the object, whether the inner store could delete it or not.
 func (s *Store) Delete(ctx context.Context, name string) error {
-	err := s.inner.Delete(ctx, name)
-	if storage.CheckName(name) == nil {
-		s.Invalidate(name)
+	if storage.CheckName(name) != nil || !s.opts.Cacheable(name) {
+		return s.inner.Delete(ctx, name)
 	}
-	return err
+	o := s.condemn(name)
+	defer s.drop(o)
+	return s.inner.Delete(ctx, name)
 }
 
 // Invalidate forgets all that is cached of an object, here and on the disk, so that it is read from the store again: for those who find that
 // its bytes make no sense. Names that are not cached are no error.
 func (s *Store) Invalidate(name string) {
-	if !s.opts.Cacheable(name) {
-		return
+	if storage.CheckName(name) == nil && s.opts.Cacheable(name) {
+		s.drop(s.condemn(name))
 	}
-	o := s.known(name)
-	if o == nil {
-		o = s.newObject(name)
-	}
-	s.drop(o)
 }

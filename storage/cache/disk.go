@@ -79,7 +79,7 @@ func (d *disk) open(path string) (*handle, fs.FileInfo, error) {
 	}
 	var h *header
 	if err == nil {
-		h, err = readHeader(f, info.Size())
+		h, err = d.readHeader(f, info.Size())
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, f.Close())
@@ -88,8 +88,10 @@ func (d *disk) open(path string) (*handle, fs.FileInfo, error) {
 }
 
 // readHeader reads the header at the end of a file.
-func readHeader(f io.ReaderAt, size int64) (*header, error) {
-	tail := make([]byte, min(size, headerGuess))
+func (d *disk) readHeader(f io.ReaderAt, size int64) (*header, error) {
+	edges, _ := d.edges.Get().(*[2 * chunkBytes]byte)
+	defer d.edges.Put(edges)
+	tail := edges[:min(size, headerGuess)]
 	if err := readFull(f, tail, size-int64(len(tail))); err != nil {
 		return nil, err
 	}

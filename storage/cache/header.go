@@ -40,8 +40,8 @@ type header struct {
 	name       string // of the object in it
 	number     int64  // of the block: its first byte is byte number*blockBytes of the object
 	blockBytes int
-	start      int   // where the payload begins in the block
-	length     int   // of the payload
+	start      int // where the payload begins in the block
+	length     int // of the payload
 	flags      uint16
 	size       int64 // of the object
 	generation int64 // see object.generation
@@ -155,6 +155,11 @@ func (h *header) check() error {
 
 // end returns the offset in the object behind the payload.
 func (h *header) end() int64 { return h.number*int64(h.blockBytes) + int64(h.start+h.length) }
+
+// whole tells whether the payload is all of the block.
+func (h *header) whole() bool {
+	return h.start == 0 && (h.length == h.blockBytes || h.flags&flagSizeKnown != 0 && h.end() == h.size)
+}
 
 // of tells whether the block belongs to that object of that store.
 func (h *header) of(store, name string, blockBytes int) bool {

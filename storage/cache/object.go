@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -21,13 +22,14 @@ const (
 	askAgain = 30 * time.Second
 )
 
-// object is what is known here of one object. What follows probe is guarded by Store.mu.
+// object is what is known here of one object. What follows writes is guarded by Store.mu.
 type object struct {
 	name   string
-	id     string // of its files
-	shared bool   // its name may be given to another object: Options.Revalidate
-	dead   atomic.Bool
+	id     string      // of its files
+	shared bool        // its name may be given to another object: Options.Revalidate
+	dead   atomic.Bool // dropped, or about to be: it is not served and not written any more
 	probe  sync.Once
+	writes sync.RWMutex // held while its blocks are written, exclusively for parts of blocks and while all are deleted
 
 	size       int64 // -1 if it is not known
 	atLeast    int64 // a lower bound: the end of the reads that succeeded
@@ -66,10 +68,16 @@ func (s *Store) newObject(name string) *object {
 		size: -1, blocks: map[int64]*block{}, flights: map[int64]*flight{},
 	}
 	if o.shared {
-		o.generation = s.now().UnixNano()
-		o.validated = o.generation
+		o.begin(s.now())
 	}
 	return o
+}
+
+// begin gives a shared object a new generation. The time is off by less than a millisecond, so that two processes do not choose the same.
+func (o *object) begin(now time.Time) {
+	const random = 1<<20 - 1
+	o.validated = now.UnixNano()
+	o.generation = o.validated&^random | rand.Int64N(random)
 }
 
 // known returns the record of an object, or nil if there is none.
@@ -84,7 +92,8 @@ func (s *Store) known(name string) *object {
 	return o
 }
 
-// object returns the record of an object; what the disk says of its size was read. It returns nil if the cache is closed.
+// object returns the record of an object; what the disk says of its size was read. It returns nil if the cache is
+// closed, or the object is just being dropped.
 func (s *Store) object(name string) *object {
 	s.mu.Lock()
 	if s.closed {
@@ -104,6 +113,9 @@ func (s *Store) object(name string) *object {
 		}
 	}
 	s.mu.Unlock()
+	if o.dead.Load() {
+		return nil
+	}
 	o.probe.Do(func() { s.findSize(o) })
 	return o
 }
@@ -141,13 +153,31 @@ func (s *Store) forgetLocked(o *object) {
 	}
 }
 
-// drop forgets an object and deletes its blocks. What is being fetched of it still reaches those who wait for it, but is not kept.
+// condemn makes reads of an object pass by the cache until it is dropped.
+func (s *Store) condemn(name string) *object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var o *object
+	if at, ok := s.objects[name]; ok {
+		o, _ = at.Value.(*object)
+	} else {
+		o = s.newObject(name)
+		s.objects[name] = s.recent.PushFront(o)
+	}
+	o.dead.Store(true)
+	return o
+}
+
+// drop forgets an object and deletes its blocks. What is being fetched of it still reaches those who wait for it, but is not kept. The
+// record stays until the files are gone, so that no other one takes them for its own.
 func (s *Store) drop(o *object) {
-	o.dead.Store(true) // before the files are deleted: who writes one now looks at this afterwards
+	o.dead.Store(true)
+	o.writes.Lock() // who writes a block finishes; who comes later sees that it is of no use
+	files, bytes, err := s.disk.removeObject(o.id)
+	o.writes.Unlock()
 	s.mu.Lock()
 	s.forgetLocked(o)
 	s.mu.Unlock()
-	files, bytes, err := s.disk.removeObject(o.id)
 	if err != nil {
 		s.trouble("delete blocks from it", err)
 	}
@@ -185,8 +215,8 @@ func (s *Store) revalidate(ctx context.Context, o *object) (*object, error) {
 		age := time.Duration(s.now().UnixNano() - o.validated)
 		fresh := age >= 0 && age < s.opts.RevalidateAfter
 		if o.size < 0 && o.atLeast == 0 && !fresh && len(o.flights) == 0 && o.tail == nil {
-			o.generation = s.now().UnixNano() // nothing of it was fetched yet
-			o.validated, fresh = o.generation, true
+			o.begin(s.now()) // nothing of it was fetched yet
+			fresh = true
 		}
 		if fresh {
 			s.mu.Unlock()

@@ -24,7 +24,7 @@ type Options struct {
 	MemoryBytes int64
 	// BlockBytes is the size of a block, a power of two of at least 4 KiB. 0 means 256 KiB. A cache filled with another size is a miss.
 	BlockBytes int
-	// OpenFiles bounds the block files that are kept open. 0 means 512.
+	// OpenFiles bounds the block files that are kept open. 0 means 1024.
 	OpenFiles int
 	// MinFree is how much of the file system is left to others: below that nothing is added, and old blocks go. 0 means 1 GiB or 5 % of the file
 	// system, whichever is less; negative: no reserve.
@@ -50,7 +50,7 @@ const (
 	defaultObjects     = 100_000
 	defaultMemory      = 64 << 20
 	defaultBlock       = 256 << 10
-	defaultOpenFiles   = 512
+	defaultOpenFiles   = 1024
 	defaultRevalidate  = time.Hour
 	largestBlock       = 16 << 20
 	defaultMinFree     = 1 << 30

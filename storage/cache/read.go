@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/firnlog/firn/storage"
@@ -110,10 +111,15 @@ func (s *Store) read(ctx context.Context, o *object, p []byte, off int64) error 
 		}
 		at = next
 	}
-	if len(missing) == 0 {
-		return nil
+	if len(missing) > 0 {
+		if err := s.fetch(ctx, o, p, off, missing); err != nil {
+			return err
+		}
 	}
-	return s.fetch(ctx, o, p, off, missing)
+	if o.dead.Load() {
+		return s.bypass(ctx, o.name, p, off) // replaced meanwhile: p may hold bytes of both
+	}
+	return nil
 }
 
 // serve fills p from memory or from the disk, if either has it.
@@ -157,14 +163,15 @@ func (s *Store) servedFromMemory(bytes int) {
 	s.counters.memoryBytes.Add(int64(bytes))
 }
 
-// serveFile fills p from an open block file. A block of which as much was read as it has is brought into memory: then its reads have
-// cost no more than twice what they would have if it had been brought at once, however they are spread.
+// serveFile fills p from an open block file. A block of which as much was read as it has is brought into memory while there is room, and
+// in place of others only if it was read several times: however the reads are spread, what is spent on blocks that go again unread is a
+// small part of what reading costs.
 func (s *Store) serveFile(o *object, h *handle, n need, p []byte, now int64) bool {
 	s.mu.Lock()
 	promote, touch := false, ""
 	if b := o.blocks[n.number]; b != nil && b.file == h {
 		b.served += len(p)
-		promote = b.served >= h.header.length && int64(h.header.length) <= s.memory.limit
+		promote = s.worthMemoryLocked(b.served, h.header.length)
 		if promote {
 			b.served = 0
 		}
@@ -189,6 +196,18 @@ func (s *Store) serveFile(o *object, h *handle, n need, p []byte, now int64) boo
 	s.counters.diskBytes.Add(int64(len(p)))
 	s.touch(touch, now)
 	return true
+}
+
+// worthMemoryLocked tells whether a block of which so many bytes were read from the disk belongs into memory.
+func (s *Store) worthMemoryLocked(served, length int) bool {
+	const readsToReplace = 4
+	if int64(length) > s.memory.limit {
+		return false
+	}
+	if s.memory.weight+int64(length) > s.memory.limit {
+		length *= readsToReplace
+	}
+	return served >= length
 }
 
 // useLocked notes that a block is read, and returns the file whose time is to be set, if it is time for that.
@@ -231,6 +250,10 @@ func lastBlock(size int64, blockBytes int) int64 { return max(size-1, 0) / int64
 func (s *Store) openFile(o *object, suffix string, n need) *handle {
 	path := s.disk.path(o.id, suffix)
 	h, info, err := s.disk.open(path)
+	if errors.Is(err, syscall.EMFILE) {
+		s.closeIdle()
+		h, info, err = s.disk.open(path)
+	}
 	if err != nil {
 		s.notOpened(path, err)
 		return nil
@@ -261,6 +284,21 @@ func (s *Store) openFile(o *object, suffix string, n need) *handle {
 		return nil
 	}
 	return h
+}
+
+// closeIdle closes the block files that nobody reads just now: the process has too many open files.
+func (s *Store) closeIdle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for at := s.handles.blocks.Front(); at != nil; {
+		b, ok := at.Value.(*block)
+		at = at.Next()
+		if ok && b.file.users == 0 {
+			if err := s.detachLocked(b); err != nil {
+				s.counters.errors.Add(1)
+			}
+		}
+	}
 }
 
 // notOpened takes note of why a block file could not be opened.

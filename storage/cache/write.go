@@ -27,17 +27,42 @@ func (s *Store) storeBlock(o *object, part need, payload []byte) {
 		h.size, h.flags = o.size, flagSizeKnown
 	}
 	s.mu.Unlock()
-	if o.dead.Load() || o.shared && h.flags&flagSizeKnown == 0 || h.check() != nil {
+	if o.shared && h.flags&flagSizeKnown == 0 || h.check() != nil {
 		return
 	}
 	if h.flags&flagSizeKnown != 0 && h.end() == h.size {
 		h.flags |= flagLast
 	}
+	if h.whole() {
+		o.writes.RLock()
+		defer o.writes.RUnlock()
+	} else {
+		o.writes.Lock()
+		defer o.writes.Unlock()
+		if s.hasMore(o, h) {
+			return
+		}
+	}
 	s.put(o, h, payload)
 }
 
-// put writes a block file.
+// hasMore tells whether the disk has that part of a block and more: who fetched that may have been faster.
+func (s *Store) hasMore(o *object, h *header) bool {
+	there, _, err := s.disk.open(s.disk.path(o.id, suffix(h.number, h.flags&flagLast != 0)))
+	if err != nil {
+		return false
+	}
+	if err := there.file.Close(); err != nil {
+		s.counters.errors.Add(1)
+	}
+	return there.header.of(s.uri, o.name, s.opts.BlockBytes) && there.header.generation == h.generation && there.holds(h.start, h.start+h.length)
+}
+
+// put writes a block file. The caller holds object.writes.
 func (s *Store) put(o *object, h *header, payload []byte) {
+	if o.dead.Load() {
+		return
+	}
 	if !s.mayWrite() {
 		s.counters.skipped.Add(1)
 		return
@@ -62,9 +87,6 @@ func (s *Store) put(o *object, h *header, payload []byte) {
 	}
 	s.mu.Unlock()
 	s.account(size, 1)
-	if o.dead.Load() {
-		s.discard(path, false)
-	}
 }
 
 // restamp writes an object's last block anew, with the time at which the object was compared with the store.
@@ -79,7 +101,7 @@ func (s *Store) restamp(o *object) {
 	h.header.validated, h.header.modified = o.validated, o.modified
 	s.mu.Unlock()
 	payload := make([]byte, h.header.length)
-	if err == nil && fits {
+	if fits {
 		err = s.disk.read(h, payload, h.header.start)
 	}
 	if closeErr := h.file.Close(); closeErr != nil {
@@ -88,6 +110,8 @@ func (s *Store) restamp(o *object) {
 	if err != nil || !fits {
 		return // the next read finds out
 	}
+	o.writes.RLock()
+	defer o.writes.RUnlock()
 	s.put(o, h.header, payload)
 	s.account(-occupied(int64(len(payload))+fixedBytes), -1) // it took the place of another file
 }

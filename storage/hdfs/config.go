@@ -122,8 +122,8 @@ func locate(uri string, o Options, conf settings) (place, error) {
 		authority = strings.Join(o.NameNodes, ",")
 	}
 	if authority == "" {
-		return place{}, fmt.Errorf("%q names no namenode: write hdfs://host:port/dir, or set HADOOP_CONF_DIR to a directory whose core-site.xml has fs.defaultFS",
-			uri)
+		return place{}, fmt.Errorf("%q names no namenode: write hdfs://host:port/dir, or set HADOOP_CONF_DIR to a directory whose "+
+			"core-site.xml has fs.defaultFS", uri)
 	}
 	if err := checkDir(dir); err != nil {
 		return place{}, err
@@ -135,7 +135,7 @@ func locate(uri string, o Options, conf settings) (place, error) {
 		hosts = o.NameNodes
 	}
 	for _, host := range hosts {
-		p.nameNodes = append(p.nameNodes, withPort(host))
+		p.nameNodes = append(p.nameNodes, withPort(host, defaultPort))
 	}
 	p.http = httpAddresses(o.WebHDFS)
 	if len(p.http) == 0 {
@@ -191,7 +191,7 @@ func (s settings) webAddresses(service string, nameNodes []string) []string {
 		own = append(own, strings.TrimSuffix(rest, "/"))
 	}
 	for _, host := range own {
-		if host != "" && slices.Contains(nameNodes, withPort(host)) {
+		if host != "" && slices.Contains(nameNodes, withPort(host, defaultPort)) {
 			return []string{protocol + "://" + s[key]}
 		}
 	}
@@ -211,12 +211,12 @@ func httpAddresses(value string) []string {
 	return addresses
 }
 
-// withPort adds the default port.
-func withPort(host string) string {
+// withPort adds a port where there is none.
+func withPort(host, port string) string {
 	if _, _, err := net.SplitHostPort(host); err == nil {
 		return host
 	}
-	return net.JoinHostPort(strings.Trim(host, "[]"), defaultPort)
+	return net.JoinHostPort(strings.Trim(host, "[]"), port)
 }
 
 // replication returns the replication for new files that the caller or the configuration asks for, or 0.

@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"strings"
 	"sync"
@@ -190,7 +191,7 @@ func (s *Store) remove(ctx context.Context, file string) error {
 		}
 		return struct{}{}, err
 	})
-	if isAbsent(err) {
+	if isAbsent(err) || errors.Is(err, storage.ErrNotExist) {
 		return nil
 	}
 	return err
@@ -218,7 +219,7 @@ func (s *Store) status(ctx context.Context, file string) (st status, err error) 
 func statusOf(c *hadoop.Client, file string) (status, error) {
 	info, err := c.Stat(file)
 	if err != nil {
-		return status{}, absentAsNotExist(err)
+		return status{}, explain(c, file, err)
 	}
 	st := status{size: info.Size(), modTime: info.ModTime(), dir: info.IsDir()}
 	if raw, ok := info.Sys().(*hadoop.FileStatus); ok {
@@ -233,10 +234,25 @@ func isStriped(raw *hadoop.FileStatus) bool {
 	return policy != nil && !strings.EqualFold(policy.GetName(), "REPLICATION")
 }
 
-// absentAsNotExist gives all ways of saying that there is no such file one form.
-func absentAsNotExist(err error) error {
-	if isAbsent(err) && !errors.Is(err, storage.ErrNotExist) {
+// explain returns storage.ErrNotExist if an error of a file means that. To users who may not do everything the namenode says that they
+// lack the permission to look into a directory if in truth it is a file.
+func explain(c *hadoop.Client, file string, err error) error {
+	if isAbsent(err) {
 		return fmt.Errorf("%w: %w", storage.ErrNotExist, err)
+	}
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	for above := path.Dir(file); above != "/"; above = path.Dir(above) {
+		info, aboveErr := c.Stat(above)
+		switch {
+		case aboveErr == nil && !info.IsDir():
+			return fmt.Errorf("%w: %s is a file", storage.ErrNotExist, above)
+		case aboveErr == nil:
+			return err
+		case !errors.Is(aboveErr, fs.ErrPermission):
+			return errors.Join(err, aboveErr)
+		}
 	}
 	return err
 }

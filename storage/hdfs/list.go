@@ -98,7 +98,7 @@ func (s *Store) readDir(ctx context.Context, dir string) (entries []os.FileInfo,
 		entries, err = call(ctx, s.sessions, func(c *hadoop.Client) ([]os.FileInfo, error) {
 			d, err := c.Open(s.path(dir))
 			if err != nil {
-				return nil, err
+				return nil, explain(c, s.path(dir), err)
 			}
 			if !d.Stat().IsDir() {
 				return nil, fs.ErrNotExist
@@ -107,7 +107,7 @@ func (s *Store) readDir(ctx context.Context, dir string) (entries []os.FileInfo,
 		})
 		return err
 	})
-	if isAbsent(err) {
+	if isAbsent(err) || errors.Is(err, storage.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {

@@ -49,9 +49,9 @@ type Options struct {
 	// WebHDFS is an HTTP address of the namenode (host:port, or http://… or https://…), several separated by commas. Erasure coded
 	// files are read and written there. Default: dfs.namenode.http-address (or https-address) of ConfDir.
 	WebHDFS string
-	// OpenWebHDFS opens the store of the same directory at a webhdfs:// or swebhdfs:// URI, when the first erasure coded file or directory
-	// is met. It is closed with this store if it has a method Close() error. Nil: such files cannot be used.
-	OpenWebHDFS func(ctx context.Context, uri string) (storage.Store, error)
+	// OpenWebHDFS opens the store of the same directory through WebHDFS, when the first erasure coded file or directory is met. It is
+	// closed with this store if it has a method Close() error. Nil: such files cannot be used.
+	OpenWebHDFS func(ctx context.Context, at WebAddress) (storage.Store, error)
 
 	// Logger gets what was survived: failed nodes, repeated writes. Nil discards.
 	Logger *slog.Logger
@@ -73,6 +73,14 @@ type Kerberos struct {
 	ServicePrincipal string
 	// DataTransferProtection is authentication, integrity or privacy. Default: dfs.data.transfer.protection of ConfDir.
 	DataTransferProtection string
+}
+
+// WebAddress says where and as whom to reach the same directory through WebHDFS.
+type WebAddress struct {
+	URI       string   // webhdfs://host:port/dir or swebhdfs://host:port/dir
+	Addresses []string // host:port of all namenodes, one of which is active
+	RootURI   string   // what the store of package hdfs calls the directory
+	User      string   // without Kerberos
 }
 
 // Defaults of Options.

@@ -13,7 +13,8 @@ import (
 )
 
 // errUnknown says that it could not be found out whether an object was published.
-var errUnknown = errors.New("the namenode did not answer: the object may or may not have been published; look whether it exists before writing it again")
+var errUnknown = errors.New("the namenode did not answer: the object may or may not have been published; look whether it exists " +
+	"before writing it again")
 
 // errVanished says that a hidden file was deleted before it was published.
 var errVanished = errors.New("the hidden file was deleted by somebody else before it could be published")

@@ -184,7 +184,7 @@ func (rs *readers) open(ctx context.Context, name string) (*reader, error) {
 		defer done()
 		handle, err := sess.client.Open(s.path(name))
 		if err != nil {
-			failed <- absentAsNotExist(err)
+			failed <- explain(sess.client, s.path(name), err)
 			return
 		}
 		info := handle.Stat()
@@ -210,7 +210,7 @@ func (rs *readers) open(ctx context.Context, name string) (*reader, error) {
 			select {
 			case r := <-opened:
 				r.close()
-			case <-failed:
+			case <-failed: //nolint:errcheck // nobody waits for it any more
 			}
 		}()
 		return nil, ctx.Err()

@@ -76,6 +76,7 @@ func (s *Store) newSession(ctx context.Context, kind connKind) (*session, error)
 		sess.release()
 		return nil, err
 	}
+	s.health.answered(sess.nameNode())
 	if s.client.DataTransferProtection != "" || defaults.EncryptDataTransfer {
 		sess.first = &sync.Mutex{}
 	}
@@ -93,6 +94,18 @@ func (sess *session) guard() (unlock func()) {
 		sess.warm.Store(true)
 		sess.first.Unlock()
 	}
+}
+
+// nameNode returns the address of the namenode that the session is connected to.
+func (sess *session) nameNode() string {
+	sess.mu.Lock()
+	defer sess.mu.Unlock()
+	for c := range sess.conns {
+		if c.kind == toNameNode {
+			return c.address
+		}
+	}
+	return ""
 }
 
 // acquire adds a reference.
@@ -173,11 +186,12 @@ func (sess *session) closeData(since time.Time) {
 	}
 }
 
-// health remembers which namenodes failed, so that new sessions try the others first.
+// health remembers which namenode is active and which ones failed, so that new sessions try the right one first.
 type health struct {
 	now func() time.Time
 
 	mu       sync.Mutex
+	active   string
 	failedAt map[string]time.Time
 }
 
@@ -186,13 +200,26 @@ func (h *health) failed(address string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.failedAt[address] = h.now()
+	if h.active == address {
+		h.active = ""
+	}
 }
 
-// order returns the addresses, those first that did not fail or whose failure is longest ago.
+// answered notes that a namenode has answered a call: it is active.
+func (h *health) answered(address string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.active = address
+}
+
+// order returns the addresses: the active one, then those that did not fail, then those whose failure is longest ago.
 func (h *health) order(addresses []string) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return sortedBy(addresses, func(address string) int64 {
+		if address == h.active {
+			return -1
+		}
 		if at, ok := h.failedAt[address]; ok {
 			return at.UnixNano()
 		}

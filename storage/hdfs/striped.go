@@ -39,27 +39,11 @@ func (c *coded) open(ctx context.Context) (storage.Store, error) {
 		return nil, fmt.Errorf("%w, which takes WebHDFS, and no HTTP address of the namenode is known: set Options.WebHDFS to host:port "+
 			"(9870 by default), or dfs.namenode.http-address in hdfs-site.xml of HADOOP_CONF_DIR", errStriped)
 	}
-	var failures []error
-	for _, address := range s.place.http {
-		opened, err := c.try(ctx, webURI(address, s.place.dir))
-		if err == nil {
-			c.opened = opened
-			return opened, nil
-		}
-		failures = append(failures, err)
-	}
-	return nil, fmt.Errorf("%w, and no namenode could be reached with WebHDFS: %w", errStriped, errors.Join(failures...))
-}
-
-// try opens the store at one namenode and asks it something: a standby refuses.
-func (c *coded) try(ctx context.Context, uri string) (storage.Store, error) {
-	opened, err := c.store.options.OpenWebHDFS(ctx, uri)
+	opened, err := s.options.OpenWebHDFS(ctx, s.webAddress())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w, and WebHDFS could not be opened: %w", errStriped, err)
 	}
-	if _, err := opened.Stat(ctx, "no-such-object"); err != nil && !errors.Is(err, storage.ErrNotExist) {
-		return nil, errors.Join(err, closeStore(opened))
-	}
+	c.opened = opened
 	return opened, nil
 }
 
@@ -79,11 +63,23 @@ func closeStore(s storage.Store) error {
 	return nil
 }
 
-// webURI turns an HTTP address of a namenode into the URI of a directory there.
-func webURI(address, dir string) string {
-	uri := strings.TrimPrefix(address, "http://")
-	if host, secure := strings.CutPrefix(address, "https://"); secure {
-		return strings.TrimSuffix("swebhdfs://"+host+dir, "/")
+// Ports of WebHDFS where none is given.
+const (
+	plainPort  = "9870"
+	securePort = "9871"
+)
+
+// webAddress returns where the store's directory is found with WebHDFS. There is an address.
+func (s *Store) webAddress() WebAddress {
+	at := WebAddress{RootURI: s.place.uri, User: s.user}
+	web, port := "webhdfs://", plainPort
+	if strings.HasPrefix(s.place.http[0], "https://") {
+		web, port = "swebhdfs://", securePort
 	}
-	return strings.TrimSuffix("webhdfs://"+uri+dir, "/")
+	for _, address := range s.place.http {
+		_, host, _ := strings.Cut(address, "://")
+		at.Addresses = append(at.Addresses, withPort(host, port))
+	}
+	at.URI = strings.TrimSuffix(web+at.Addresses[0]+s.place.dir, "/")
+	return at
 }

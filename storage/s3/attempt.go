@@ -17,6 +17,9 @@ const (
 	longestWait  = 20 * time.Second // that a server may ask for with Retry-After
 )
 
+// fewAttempts bounds attempts of what will probably fail again.
+const fewAttempts = 4
+
 // worthwhile is how many bytes a read must get ahead for its attempts to be counted anew.
 const worthwhile = 64 << 10
 
@@ -98,7 +101,9 @@ func (s *Store) judge(c call, a *attempts, err error) (pause time.Duration, agai
 		a.skewed = a.skewed || v.skewed // the SDK took the server's time from its answer
 		return 0, true
 	case v.noCredentials:
-		return s.pause(a.made), s.authorized.Load() && a.made < min(3, s.options.MaxAttempts)
+		return s.pause(a.made), s.authorized.Load() && a.made < min(fewAttempts, s.options.MaxAttempts)
+	case v.perhaps:
+		return s.pause(a.made), a.made < min(fewAttempts, s.options.MaxAttempts)
 	case !v.passing:
 		return 0, false
 	}
@@ -132,11 +137,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // retryAfter returns how long the server asked to be left alone, in seconds; zero if it did not.
 func retryAfter(err error) time.Duration {
-	response := responseOf(err)
-	if response == nil {
-		return 0
-	}
-	seconds, parseErr := strconv.Atoi(response.Header.Get("Retry-After"))
+	seconds, parseErr := strconv.Atoi(answerOf(err).header.Get("Retry-After"))
 	if parseErr != nil || seconds < 0 {
 		return 0
 	}

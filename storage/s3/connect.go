@@ -43,6 +43,7 @@ func (s *Store) connect(ctx context.Context) error {
 			o.BaseEndpoint = aws.String(endpoint.String())
 		}
 		o.UsePathStyle = usePathStyle(s.options.PathStyle, endpoint, s.bucket)
+		setDefault(&o.AppID, "firn") // in the server's access log
 		// Retries are the store's own: they know what was sent, what was received, and which outcomes are in doubt.
 		o.Retryer = aws.NopRetryer{}
 		o.RetryMaxAttempts = 0

@@ -27,13 +27,14 @@ type verdict struct {
 	expired       bool // fresh credentials may help
 	skewed        bool // the clock is wrong
 	noCredentials bool // there is nothing to sign with
+	perhaps       bool // a later attempt may succeed, but more likely not
 }
 
 // passingCodes are the S3 error codes of conditions that pass.
 var passingCodes = map[string]bool{
 	"SlowDown": true, "SlowDownRead": true, "SlowDownWrite": true, "ServiceUnavailable": true, "InternalError": true, "RequestTimeout": true,
 	"Throttling": true, "ThrottlingException": true, "ThrottledException": true, "RequestThrottled": true, "RequestThrottledException": true,
-	"RequestLimitExceeded": true, "TooManyRequests": true, "TooManyRequestsException": true, "BandwidthLimitExceeded": true, "EC2ThrottledException": true,
+	"RequestLimitExceeded": true, "TooManyRequests": true, "TooManyRequestsException": true, "BandwidthLimitExceeded": true,
 	"OperationAborted": true, "ConditionalRequestConflict": true, "TransactionInProgressException": true, "Busy": true,
 	// Bytes that were changed or lost on their way:
 	"BadDigest": true, "IncompleteBody": true, "XAmzContentChecksumMismatch": true, "XAmzContentSHA256Mismatch": true,
@@ -45,13 +46,15 @@ func verdictOf(err error) verdict {
 	if errors.As(err, &noCredentials) {
 		return verdict{noCredentials: true}
 	}
-	status, code := statusOf(err), codeOf(err)
+	status, code := answerOf(err).status, codeOf(err)
 	headless := code == "" || code == "Forbidden" || code == "BadRequest" // an answer to HEAD, which has no body with a code
 	switch {
 	case status == 0 || status < 300:
 		// No answer, or an answer that broke off.
 		permanent := isPermanent(err)
 		return verdict{passing: !permanent, doubtful: !permanent}
+	case code == "PreconditionFailed": // also with status 200, to which the SDK gives another one
+		return verdict{}
 	case code == "ExpiredToken", code == "ExpiredTokenException", code == "TokenRefreshRequired", code == "RequestExpired", code == "InvalidToken",
 		headless && status == http.StatusBadRequest:
 		return verdict{expired: true}
@@ -61,6 +64,8 @@ func verdictOf(err error) verdict {
 		return verdict{expired: true, skewed: true}
 	case status == http.StatusNotImplemented:
 		return verdict{}
+	case code == "ExistingObjectIsDirectory", code == "ObjectParentIsFile":
+		return verdict{perhaps: true} // of gateways to file systems, also when others make and remove the same directories
 	case status >= 500:
 		return verdict{passing: true, doubtful: true}
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, passingCodes[code]:
@@ -92,21 +97,19 @@ type permanentError struct{ error }
 
 func (e *permanentError) Unwrap() error { return e.error }
 
-// responseOf returns the answer that an error was made of, or nil.
-func responseOf(err error) *http.Response {
-	var response *awshttp.ResponseError
-	if !errors.As(err, &response) || response.Response == nil {
-		return nil
-	}
-	return response.Response.Response
+// answer is what an error keeps of the server's answer.
+type answer struct {
+	status int // 0: there was no answer
+	header http.Header
 }
 
-// statusOf returns the HTTP status of an error, or 0 if there was no answer.
-func statusOf(err error) int {
-	if response := responseOf(err); response != nil {
-		return response.StatusCode
+// answerOf returns the answer that an error was made of.
+func answerOf(err error) answer {
+	var response *awshttp.ResponseError
+	if !errors.As(err, &response) || response.Response == nil {
+		return answer{}
 	}
-	return 0
+	return answer{status: response.Response.StatusCode, header: response.Response.Header}
 }
 
 // codeOf returns the S3 error code of an error, or "".
@@ -121,17 +124,17 @@ func codeOf(err error) string {
 // isNoKey says whether an error is that no object has a key. (An answer to HEAD does not tell that from a missing bucket.)
 func isNoKey(err error) bool {
 	code := codeOf(err)
-	return code == "NoSuchKey" || code == "NotFound" || code == "" && statusOf(err) == http.StatusNotFound
+	return code == "NoSuchKey" || code == "NotFound" || code == "" && answerOf(err).status == http.StatusNotFound
 }
 
 // isTaken says whether an error is that the condition of a request did not hold.
 func isTaken(err error) bool {
-	return codeOf(err) == "PreconditionFailed" || statusOf(err) == http.StatusPreconditionFailed
+	return codeOf(err) == "PreconditionFailed" || answerOf(err).status == http.StatusPreconditionFailed
 }
 
 // isBeyond says whether an error is that a range lies outside the object.
 func isBeyond(err error) bool {
-	return codeOf(err) == "InvalidRange" || statusOf(err) == http.StatusRequestedRangeNotSatisfiable
+	return codeOf(err) == "InvalidRange" || answerOf(err).status == http.StatusRequestedRangeNotSatisfiable
 }
 
 // callError is what do returns.
@@ -186,8 +189,8 @@ func (e *callError) Error() string {
 
 // describe prints an answer of the server, or another error, in short.
 func describe(err error) string {
-	response := responseOf(err)
-	if response == nil || response.StatusCode < 300 {
+	response := answerOf(err)
+	if response.status < 300 {
 		var op *smithy.OperationError
 		if errors.As(err, &op) {
 			err = op.Err
@@ -195,7 +198,7 @@ func describe(err error) string {
 		return strings.TrimPrefix(err.Error(), "https response error StatusCode: 0, RequestID: , HostID: , ")
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "HTTP status %d", response.StatusCode)
+	fmt.Fprintf(&b, "HTTP status %d", response.status)
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		fmt.Fprintf(&b, " %s", api.ErrorCode())
@@ -203,7 +206,7 @@ func describe(err error) string {
 			fmt.Fprintf(&b, ": %s", strings.TrimSuffix(message, "."))
 		}
 	}
-	if id := response.Header.Get("X-Amz-Request-Id"); id != "" {
+	if id := response.header.Get("X-Amz-Request-Id"); id != "" {
 		fmt.Fprintf(&b, " (request id %s)", id)
 	}
 	return b.String()

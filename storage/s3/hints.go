@@ -16,7 +16,7 @@ var hints = map[string]string{
 	"AllAccessDisabled":     "the bucket's owner or provider has disabled all access",
 	"EntityTooLarge":        "the server takes no object this large",
 	"ExpiredToken":          "the credentials have expired, and no fresh ones were to be had: renew them",
-	"InvalidAccessKeyId":    "the server does not know this access key: check AWS_ACCESS_KEY_ID, the profile and the endpoint",
+	"InvalidAccessKeyId":    unknownKey,
 	"InvalidBucketName":     "correct the bucket in the URI",
 	"InvalidObjectState":    "the object is archived: restore it first",
 	"InvalidStorageClass":   "choose a storage class that the server has",
@@ -27,8 +27,12 @@ var hints = map[string]string{
 	"RequestTimeTooSkewed":  "this machine's clock differs from the server's: correct it",
 	"SignatureDoesNotMatch": "the secret key does not belong to the access key, or a proxy changes the requests: check AWS_SECRET_ACCESS_KEY",
 	"SlowDown":              "the server is overloaded: make fewer requests at once, or raise the number of attempts",
+	"XAdminUserNotFound":    unknownKey,
 	"XMinioStorageFull":     "the storage is full",
 }
+
+// unknownKey is the hint for an access key that the server does not know.
+const unknownKey = "the server does not know this access key: check AWS_ACCESS_KEY_ID, the profile and the endpoint"
 
 // noConditions is the hint for servers without conditional writes.
 const noConditions = "the server seems to lack conditional writes (If-None-Match), on which exclusive creation rests: use one that has them, " +
@@ -41,7 +45,7 @@ func hintFor(err error) string {
 		dns           *net.DNSError
 		verification  *tls.CertificateVerificationError
 	)
-	response, code := responseOf(err), codeOf(err)
+	response, code := answerOf(err), codeOf(err)
 	switch {
 	case isCancelled(err):
 		return ""
@@ -55,35 +59,35 @@ func hintFor(err error) string {
 		return "check the endpoint, or name the authority that signed the server's certificate in AWS_CA_BUNDLE"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "no server listens there: start it, or correct the endpoint"
-	case response != nil && isWrongRegion(response, code):
-		if region := regionOf(response, err); region != "" {
+	case isWrongRegion(response.status, code):
+		if region := regionOf(response.header, err); region != "" {
 			return "the bucket is in region " + region + ": set the region (AWS_REGION) to it"
 		}
 		return "the bucket is in another region: set the region (AWS_REGION)"
-	case response != nil && response.StatusCode == http.StatusNotImplemented:
+	case response.status == http.StatusNotImplemented:
 		return noConditions
 	case hints[code] != "":
 		return hints[code]
-	case response != nil && response.StatusCode == http.StatusForbidden:
+	case response.status == http.StatusForbidden:
 		return hints["AccessDenied"]
-	case response != nil && response.StatusCode == http.StatusInsufficientStorage:
+	case response.status == http.StatusInsufficientStorage:
 		return "the storage is full"
 	}
 	return ""
 }
 
 // isWrongRegion says whether a server refers to another region.
-func isWrongRegion(response *http.Response, code string) bool {
+func isWrongRegion(status int, code string) bool {
 	switch code {
 	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "TemporaryRedirect":
 		return true
 	}
-	return response.StatusCode == http.StatusMovedPermanently || response.StatusCode == http.StatusTemporaryRedirect
+	return status == http.StatusMovedPermanently || status == http.StatusTemporaryRedirect
 }
 
 // regionOf finds the right region in an answer that refers to it: a header, or the text of the message.
-func regionOf(response *http.Response, err error) string {
-	if region := response.Header.Get("X-Amz-Bucket-Region"); region != "" {
+func regionOf(header http.Header, err error) string {
+	if region := header.Get("X-Amz-Bucket-Region"); region != "" {
 		return region
 	}
 	_, rest, ok := strings.Cut(err.Error(), "expecting '")

@@ -31,12 +31,11 @@ type multipart struct {
 	name  string
 	id    string // what uploadMark says
 
-	uploadID func() (string, error)           // begins the upload when it is first called
-	upload   func(number int32, data []byte)  // uploads one part
-	detached func() (context.Context, func()) // a context for tidying up
-	stop     func()                           // lets no request be made any more
-	stopped  <-chan struct{}                  // closed by stop
-	cut      func()                           // ends the requests under way; called abortGrace after stop
+	uploadID func() (string, error)          // begins the upload when it is first called
+	upload   func(number int32, data []byte) // uploads one part
+	stop     func()                          // lets no request be made any more
+	stopped  <-chan struct{}                 // closed by stop
+	cut      func()                          // ends the requests under way; called abortGrace after stop
 	running  sync.WaitGroup
 
 	count int32 // parts handed over
@@ -65,19 +64,19 @@ func (s *Store) newMultipart(ctx context.Context, name, id string) *multipart {
 		}
 		m.done = append(m.done, part)
 	}
-	m.detached = func() (context.Context, func()) { return context.WithTimeout(ctx, cleanupTimeout) }
 	return m
 }
 
 // add hands over the next part, which belongs to the upload from now on. It waits while too many parts are under way.
 func (m *multipart) add(data []byte) error {
 	if m.count == maxParts {
-		return fmt.Errorf("write %q in %s: more than %d parts of %d bytes; raise the size of parts", m.name, m.store.uri, maxParts, m.store.options.PartBytes)
+		return fmt.Errorf("write %q in %s: more than %d parts of %d bytes; raise the size of parts",
+			m.name, m.store.uri, maxParts, m.store.options.PartBytes)
 	}
 	select {
 	case m.store.slots <- struct{}{}:
 	case <-m.stopped:
-		return m.failure()
+		return cmp.Or(m.failure(), errStopped)
 	}
 	m.count++
 	number := m.count
@@ -98,19 +97,18 @@ func (m *multipart) failure() error {
 // commit uploads the last bytes, waits for all parts and completes the object.
 func (m *multipart) commit(ctx context.Context, last []byte) error {
 	defer m.cut()
-	if len(last) > 0 {
-		if err := m.add(last); err != nil {
-			return errors.Join(err, m.abort())
-		}
-	}
 	unhook := context.AfterFunc(ctx, m.stop)
+	var err error
+	if len(last) > 0 {
+		err = m.add(last)
+	}
 	m.running.Wait()
 	unhook()
-	if err := ctx.Err(); err != nil {
-		return errors.Join(fmt.Errorf("commit %q in %s: %w", m.name, m.store.uri, err), m.abort())
+	if ctxErr := ctx.Err(); ctxErr != nil {
+		return errors.Join(fmt.Errorf("commit %q in %s: %w", m.name, m.store.uri, ctxErr), m.abort(ctx))
 	}
-	if err := m.failure(); err != nil {
-		return errors.Join(err, m.abort())
+	if err = cmp.Or(m.failure(), err); err != nil {
+		return errors.Join(err, m.abort(ctx))
 	}
 	id, err := m.uploadID()
 	if err != nil {
@@ -121,17 +119,17 @@ func (m *multipart) commit(ctx context.Context, last []byte) error {
 	if err == nil {
 		return nil
 	}
-	return m.giveBack(err)
+	return m.giveBack(ctx, err)
 }
 
 // giveBack aborts an upload whose completion failed. After that, what is not there will not appear; so if it could not be found out
 // before whether the object is there, it can be now.
-func (m *multipart) giveBack(failure error) error {
-	err := m.abort()
+func (m *multipart) giveBack(ctx context.Context, failure error) error {
+	err := m.abort(ctx)
 	if err != nil || errors.Is(failure, storage.ErrExist) {
 		return errors.Join(failure, err)
 	}
-	ctx, cancel := m.detached()
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	out, headErr := m.store.head(ctx, "look for", m.name)
 	switch {
@@ -145,8 +143,8 @@ func (m *multipart) giveBack(failure error) error {
 	return failure
 }
 
-// abort ends the upload and removes its parts from the server.
-func (m *multipart) abort() error {
+// abort ends the upload and removes its parts from the server, also if ctx has ended.
+func (m *multipart) abort(ctx context.Context) error {
 	defer m.cut()
 	m.stop()
 	m.running.Wait()
@@ -157,7 +155,7 @@ func (m *multipart) abort() error {
 	if err != nil {
 		return nil //nolint:nilerr // it was never begun, which those who care know
 	}
-	ctx, cancel := m.detached()
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	err = m.store.abortUpload(ctx, m.name, id)
 	if err == nil && m.messy {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -35,7 +36,7 @@ func (s *Store) Stat(ctx context.Context, name string) (storage.Info, error) {
 	if err != nil {
 		return storage.Info{}, s.absent(ctx, err)
 	}
-	return storage.Info{Name: name, Size: aws.ToInt64(out.ContentLength), ModTime: aws.ToTime(out.LastModified).Truncate(1e9)}, nil
+	return storage.Info{Name: name, Size: aws.ToInt64(out.ContentLength), ModTime: aws.ToTime(out.LastModified).Truncate(time.Second)}, nil
 }
 
 // head asks for an object's properties.
@@ -125,7 +126,7 @@ func (s *Store) readSplit(ctx context.Context, name string, p []byte, off int64)
 	return err
 }
 
-// ReadTail implements storage.Store.
+// ReadTail implements storage.Store. It takes one request, or two for an empty object on a server that does not serve its range.
 func (s *Store) ReadTail(ctx context.Context, name string, p []byte) (n int, size int64, err error) {
 	if err := s.check(ctx, "read", name); err != nil {
 		return 0, 0, err
@@ -210,18 +211,23 @@ func (f *fetch) place(out *s3.GetObjectOutput) error {
 	}
 	if f.suffix {
 		if first != max(0, size-int64(len(f.p))) || last != size-1 {
-			return &permanentError{fmt.Errorf("the server sent bytes %d-%d of %d when asked for the last %d: it does not support ranges", first, last, size, len(f.p))}
+			return noRanges("bytes %d-%d of %d when asked for the last %d", first, last, size, len(f.p))
 		}
 		f.off, f.p, f.suffix = first, f.p[:last-first+1], false
 	}
 	if first != f.off+int64(f.got) {
-		return &permanentError{fmt.Errorf("the server sent bytes from %d when asked for those from %d: it does not support ranges", first, f.off+int64(f.got))}
+		return noRanges("bytes from %d when asked for those from %d", first, f.off+int64(f.got))
 	}
 	if last < f.off+int64(len(f.p))-1 {
 		return &permanentError{fmt.Errorf("%w: %d bytes at %d of %d", storage.ErrRange, len(f.p), f.off, size)}
 	}
 	f.size, f.etag = size, aws.ToString(out.ETag)
 	return nil
+}
+
+// noRanges is the error of a server that sent something else than what it was asked for.
+func noRanges(format string, args ...any) error {
+	return &permanentError{fmt.Errorf("the server does not support ranges: it sent "+format, args...)}
 }
 
 // receive reads a body into the rest of f.p.
@@ -232,7 +238,7 @@ func (s *Store) receive(body io.Reader, f *fetch, moved func()) error {
 		s.bytesRead.Add(int64(n))
 		switch {
 		case f.got == len(f.p):
-		case err == io.EOF: //nolint:errorlint // io.Reader returns it as it is
+		case err == io.EOF:
 			return io.ErrUnexpectedEOF
 		case err != nil:
 			return err

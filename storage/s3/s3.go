@@ -125,7 +125,8 @@ func (s *Store) check(ctx context.Context, op, name string) error {
 		return fmt.Errorf("%s in %s: %w", op, s.uri, err)
 	}
 	if len(s.prefix)+len(name) > maxKeyBytes {
-		return fmt.Errorf("%s in %s: %w: %q with its prefix has more than the %d bytes that S3 allows", op, s.uri, storage.ErrInvalidName, name, maxKeyBytes)
+		return fmt.Errorf("%s in %s: %w: %q with its prefix has more than the %d bytes that S3 allows",
+			op, s.uri, storage.ErrInvalidName, name, maxKeyBytes)
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%s %q in %s: %w", op, name, s.uri, err)

@@ -21,8 +21,18 @@ import (
 // uploadMark is the key of the metadata by which an object says which writer made it.
 const uploadMark = "firn-upload"
 
-// cleanupTimeout bounds what is done after a failure or the end of a context: finding out what happened, and tidying up.
+// cleanupTimeout bounds what is done after the end of a context: finding out what happened, and tidying up.
 const cleanupTimeout = 10 * time.Second
+
+// detached returns a context for finding out and tidying up: it lives cleanupTimeout longer than ctx.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	free, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(cleanupTimeout, cancel) })
+	return free, func() {
+		unhook()
+		cancel()
+	}
+}
 
 // errEnded is returned by a writer that was committed or aborted before.
 var errEnded = errors.New("the writer was committed or aborted already")
@@ -36,6 +46,11 @@ func (s *Store) Create(ctx context.Context, name string) (storage.Writer, error)
 	w := &writer{store: s, name: name, id: uuid.NewString()}
 	background := context.WithoutCancel(ctx)
 	w.begin = func() *multipart { return s.newMultipart(background, name, w.id) }
+	w.abort = func() error {
+		ended, end := context.WithCancel(background)
+		end() // so that it takes no longer than it must
+		return w.drop(ended)
+	}
 	return w, nil
 }
 
@@ -47,6 +62,7 @@ type writer struct {
 	buffer []byte
 	parts  *multipart // nil while the object fits into the buffer
 	begin  func() *multipart
+	abort  func() error
 	ended  bool
 }
 
@@ -100,15 +116,15 @@ func (w *writer) Commit(ctx context.Context) error {
 	if w.ended {
 		return fmt.Errorf("commit %q in %s: %w", w.name, w.store.uri, errEnded)
 	}
-	if err := ctx.Err(); err != nil {
-		return errors.Join(fmt.Errorf("commit %q in %s: %w", w.name, w.store.uri, err), w.Abort())
-	}
 	w.ended = true
+	if err := ctx.Err(); err != nil {
+		return errors.Join(fmt.Errorf("commit %q in %s: %w", w.name, w.store.uri, err), w.drop(ctx))
+	}
 	data := w.buffer
 	w.buffer = nil
 	if w.store.options.UnsafeCreate {
 		if err := w.store.refuseTaken(ctx, w.name); err != nil {
-			return errors.Join(err, w.drop())
+			return errors.Join(err, w.drop(ctx))
 		}
 	}
 	if w.parts != nil {
@@ -124,16 +140,16 @@ func (w *writer) Abort() error {
 		return nil
 	}
 	w.ended = true
-	return w.drop()
+	return w.abort()
 }
 
-// drop forgets what was written.
-func (w *writer) drop() error {
+// drop forgets what was written, also if ctx has ended.
+func (w *writer) drop(ctx context.Context) error {
 	w.buffer = nil
 	if w.parts == nil {
 		return nil
 	}
-	return w.parts.abort()
+	return w.parts.abort(ctx)
 }
 
 // putObject creates an object with one request.
@@ -167,7 +183,7 @@ func (s *Store) settle(ctx context.Context, name, id string, err error) error {
 		return err
 	}
 	// Also when the first attempt says that the name is taken: some layer below may have sent the request twice.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	out, headErr := s.head(ctx, "look for", name)
 	switch {
@@ -212,7 +228,7 @@ func (s *Store) CheckConditionalWrites(ctx context.Context) error {
 			err = nil
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	return errors.Join(err, s.remove(ctx, "remove the probe", name))
 }

@@ -92,8 +92,9 @@ func (s *Store) send(ctx context.Context, r request) (*http.Response, error) {
 	return nil, err
 }
 
-// maxAnswerBytes bounds the JSON of an answer: a page of a listing has some 500 bytes for each of 1000 files.
-const maxAnswerBytes = 256 << 20
+// maxAnswerBytes bounds the JSON of an answer: a listing has some 400 bytes for each entry of a directory, of which there are at most a
+// million (dfs.namenode.fs-limits.max-directory-items).
+const maxAnswerBytes = 1 << 30
 
 // call makes a request once, and decodes the answer into out unless it is nil.
 func (s *Store) call(ctx context.Context, r request, out any) error {

@@ -20,9 +20,9 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	s.objects.Remove(name) // a reader may have been faster
 	remote, ok := errors.AsType[*RemoteError](err)
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, storage.ErrNotExist): // also because an answer was lost
 		s.removeEmptyParents(ctx, path.Dir(name))
-	case errors.Is(err, storage.ErrNotExist), ok && remote.Exception == "PathIsNotEmptyDirectoryException": // no object
+	case ok && remote.Exception == "PathIsNotEmptyDirectoryException": // no object
 	default:
 		return s.failed("delete", name, err)
 	}

@@ -177,8 +177,8 @@ func (f *fake) meta(w http.ResponseWriter, op, p string, q url.Values) {
 			return
 		}
 		answer["FileStatus"] = status
-	case "LISTSTATUS_BATCH":
-		f.list(w, p, q.Get("startAfter"))
+	case "LISTSTATUS":
+		f.list(w, p)
 		return
 	case "RENAME":
 		f.rename(w, p, q.Get("destination"))
@@ -216,8 +216,8 @@ func (f *fake) status(p string) (map[string]any, bool) {
 	return nil, false
 }
 
-// list answers with two entries at a time, in the order of a directory. The caller holds the lock.
-func (f *fake) list(w http.ResponseWriter, p, after string) {
+// list answers with the entries of a directory. The caller holds the lock.
+func (f *fake) list(w http.ResponseWriter, p string) {
 	children := map[string]bool{}
 	for name := range f.files {
 		if rest, ok := strings.CutPrefix(name, strings.TrimSuffix(p, "/")+"/"); ok {
@@ -226,31 +226,18 @@ func (f *fake) list(w http.ResponseWriter, p, after string) {
 		}
 	}
 	entries := []any{}
-	rest := 0
-	_, isFile := f.files[p]
-	if isFile {
-		status, _ := f.status(p)
+	if status, _ := f.status(p); status["type"] == "FILE" {
 		entries = append(entries, status)
 	} else if len(children) == 0 {
 		refuse(w, http.StatusNotFound, "FileNotFoundException", "File "+p+" does not exist.")
 		return
 	}
-	for _, child := range sortedKeys(children) {
-		if child <= after && after != "" {
-			continue
-		}
-		if len(entries) == 2 {
-			rest++
-			continue
-		}
+	for child := range children {
 		status, _ := f.status(path.Join(p, child))
 		status["pathSuffix"] = child
 		entries = append(entries, status)
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"DirectoryListing": map[string]any{
-		"partialListing":   map[string]any{"FileStatuses": map[string]any{"FileStatus": entries}},
-		"remainingEntries": rest,
-	}})
+	_ = json.NewEncoder(w).Encode(map[string]any{"FileStatuses": map[string]any{"FileStatus": entries}})
 }
 
 // rename moves a file as with renameoptions=NONE. The caller holds the lock.

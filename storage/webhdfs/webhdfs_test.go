@@ -3,11 +3,8 @@ package webhdfs
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -20,9 +17,6 @@ import (
 
 // noPause is a pause that takes no time.
 func noPause(ctx context.Context, _ time.Duration) error { return context.Cause(ctx) }
-
-// sortedKeys returns the keys of a set in order.
-func sortedKeys(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(t testing.TB) storage.Store { return newFake(t).open(t, Options{}) }, "a:b;c,d")
@@ -105,22 +99,4 @@ func TestRemoveStale(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, removed)
 	require.Len(t, f.files, 2)
-}
-
-// TestListPages reads a directory of several pages.
-func TestListPages(t *testing.T) {
-	f := newFake(t)
-	s := f.open(t, Options{})
-	want := map[string]bool{}
-	for i := range 25 {
-		name := fmt.Sprintf("d/%d", i)
-		want[name] = true
-		require.NoError(t, storage.WriteObject(t.Context(), s, name, nil))
-	}
-	var got []string
-	for info, err := range s.List(t.Context(), "d/") {
-		require.NoError(t, err)
-		got = append(got, info.Name)
-	}
-	require.Equal(t, sortedKeys(want), got)
 }
