@@ -85,13 +85,13 @@ func openStore(ctx context.Context, p place, o options) (StoreCloser, error) {
 			settings.Logger = o.logger
 		}
 		if settings.OpenWebHDFS == nil {
-			settings.OpenWebHDFS = func(ctx context.Context, uri string) (storage.Store, error) {
+			settings.OpenWebHDFS = func(ctx context.Context, at hdfs.WebAddress) (storage.Store, error) {
 				web := o.webhdfs
-				web.RootURI = p.uri
+				web.RootURI, web.Addresses, web.User = at.RootURI, at.Addresses, at.User
 				if web.Logger == nil {
 					web.Logger = o.logger
 				}
-				return webhdfs.Open(ctx, uri, web)
+				return webhdfs.Open(ctx, at.URI, web)
 			}
 		}
 		store, err = hdfs.Open(ctx, p.uri, settings)
