@@ -6,18 +6,14 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
-	"time"
 
 	"github.com/firnlog/firn/catalog"
 	"github.com/firnlog/firn/ingest"
 	"github.com/firnlog/firn/maintain"
 	"github.com/firnlog/firn/query"
 	"github.com/firnlog/firn/storage"
-	"github.com/firnlog/firn/storage/local"
 )
 
 // catalogFile is the SQLite database in a lake's directory that holds the pointers to the tables' metadata.
@@ -26,95 +22,72 @@ const catalogFile = "catalog.db"
 // ErrNoLake says that there is no lake at the location, and that Open was told not to make one.
 var ErrNoLake = errors.New("there is no lake")
 
-// Lake is a directory with tables: the catalog, and below <namespace>/<table> metadata, data and indexes. It is safe for concurrent
-// use, by any number of processes.
+// Lake is a place with tables: below <namespace>/<table> their metadata, data and indexes, and a catalog that lists them. It is safe
+// for concurrent use, by any number of processes.
 type Lake struct {
-	store   *local.Store
+	raw     StoreCloser // the storage itself
+	store   StoreCloser // raw, or the disk cache above it
 	catalog *catalog.Catalog
 	engine  *query.Engine
 	opts    options
 }
 
-// Option refines Open.
-type Option func(*options)
-
-type options struct {
-	logger      *slog.Logger
-	now         func() time.Time
-	cacheBytes  int64
-	parallelism int
-	mustExist   bool
-}
-
-// WithLogger gives the logger that is told about retries, unusable indexes and clean-ups. Without it nothing is logged.
-func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }
-
-// WithClock gives the clock. The default is time.Now.
-func WithClock(now func() time.Time) Option { return func(o *options) { o.now = now } }
-
-// WithCache bounds the memory for opened indexes and file footers. The default is 256 MiB.
-func WithCache(bytes int64) Option { return func(o *options) { o.cacheBytes = bytes } }
-
-// WithParallelism bounds how many files one search or check works on at once. The default follows the number of CPUs.
-func WithParallelism(n int) Option { return func(o *options) { o.parallelism = n } }
-
-// MustExist makes Open return ErrNoLake where there is no lake yet, rather than make one.
-func MustExist() Option { return func(o *options) { o.mustExist = true } }
-
-// Open opens the lake in a directory, given as a path or file:// URI, and makes it if there is none.
+// Open opens the lake at a location, and makes it if there is none. The location is a directory, as a path or file:// URI, or
+//
+//	s3://bucket/path             S3 or one of its likes; see WithS3
+//	hdfs://host:port/path        HDFS, also hdfs://nameservice/path; see WithHDFS
+//	webhdfs://host:port/path     HDFS over HTTP; see WithWebHDFS
+//
+// For these an option Catalog is needed.
 func Open(ctx context.Context, location string, opts ...Option) (*Lake, error) {
-	o := options{}
-	for _, set := range opts {
-		set(&o)
-	}
-	dir, err := directory(location)
+	o := newOptions(opts)
+	p, err := placeOf(location)
 	if err != nil {
 		return nil, err
 	}
-	if o.mustExist {
-		if _, err := os.Stat(filepath.Join(dir, catalogFile)); errors.Is(err, fs.ErrNotExist) {
+	if err := checkCatalog(p, o); err != nil {
+		return nil, err
+	}
+	if o.mustExist && !p.remote() && o.catalog == "" {
+		if _, err := os.Stat(filepath.Join(p.uri, catalogFile)); errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%w at %s", ErrNoLake, location)
 		}
 	}
-	store, err := local.New(dir)
+	raw, err := openStore(ctx, p, o)
 	if err != nil {
-		return nil, fmt.Errorf("cannot open the lake at %s: %w", location, err)
+		return nil, err
 	}
-	// The store's own spelling of the directory, with symbolic links resolved, is what the tables' metadata records.
-	c, err := catalog.Open(ctx, catalog.Options{
-		Store: store, URI: "sqlite://" + filepath.ToSlash(filepath.Join(store.Dir(), catalogFile)), Logger: o.logger,
-	})
+	lake, err := openLake(ctx, p, raw, o)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot open the lake at %s: %w", location, err), store.Close())
+		return nil, errors.Join(err, raw.Close())
 	}
-	engine := query.NewEngine(store, query.EngineOptions{
-		CacheBytes: o.cacheBytes, Parallelism: o.parallelism, Logger: o.logger,
-	})
-	return &Lake{store: store, catalog: c, engine: engine, opts: o}, nil
+	return lake, nil
 }
 
-// directory returns the absolute directory that a location names.
-func directory(location string) (string, error) {
-	path := location
-	if scheme, rest, ok := strings.Cut(location, ":"); ok && len(scheme) > 1 && !strings.ContainsAny(scheme, `/\.`) {
-		if scheme != "file" {
-			return "", fmt.Errorf("%w: a lake at %q: only directories and file:// URIs are supported so far", ErrInvalid, location)
-		}
-		path = strings.TrimPrefix(rest, "//localhost")
-		path = strings.TrimPrefix(path, "//")
-		if !filepath.IsAbs(path) {
-			return "", fmt.Errorf("%w: a lake at %q: a file URI needs an absolute path, such as file:///var/lake", ErrInvalid, location)
-		}
+func openLake(ctx context.Context, p place, raw StoreCloser, o options) (*Lake, error) {
+	store, err := withCache(raw, p, o)
+	if err != nil {
+		return nil, err
 	}
-	if path == "" {
-		return "", fmt.Errorf("%w: the location of the lake is empty", ErrInvalid)
+	c, err := catalog.Open(ctx, catalog.Options{Store: store, URI: catalogOf(raw, o), Name: o.catalogName, Logger: o.logger})
+	if err != nil {
+		err = fmt.Errorf("cannot open the lake at %s: %w", p.uri, err)
+		if store != raw {
+			err = errors.Join(err, store.Close())
+		}
+		return nil, err
 	}
-	return filepath.Abs(path)
+	engine := query.NewEngine(store, query.EngineOptions{CacheBytes: o.cacheBytes, Parallelism: o.parallelism, Logger: o.logger})
+	return &Lake{raw: raw, store: store, catalog: c, engine: engine, opts: o}, nil
 }
 
 // Close releases what the lake holds open. Scans and writers must have ended.
 func (l *Lake) Close() error {
-	return errors.Join(l.catalog.Close(), l.store.Close())
+	err := l.catalog.Close()
+	if l.store != l.raw {
+		err = errors.Join(err, l.store.Close())
+	}
+	return errors.Join(err, l.raw.Close())
 }
 
 // URI returns the lake's location as the tables' metadata spells it.
@@ -193,12 +166,12 @@ func (l *Lake) scan(ctx context.Context, table, text string, r Request) (*Scan, 
 	return l.engine.Plan(ctx, t, r)
 }
 
-// Verify checks everything that a table's metadata and indexes claim against its data.
+// Verify checks everything that a table's metadata and indexes claim against its data. It reads the storage itself, not the disk cache.
 func (l *Lake) Verify(ctx context.Context, t *Table, opts VerifyOptions) (*VerifyReport, error) {
 	if opts.Parallelism == 0 {
 		opts.Parallelism = l.opts.parallelism
 	}
-	return maintain.Verify(ctx, l.store, t, opts)
+	return maintain.Verify(ctx, l.raw, t, opts)
 }
 
 // PlanIndex finds the data files whose sidecar index is missing, damaged or out of date. Apply of the plan builds them.
@@ -206,7 +179,7 @@ func (l *Lake) PlanIndex(ctx context.Context, t *Table, opts IndexOptions) (*Ind
 	if opts.Parallelism == 0 {
 		opts.Parallelism = l.opts.parallelism
 	}
-	return maintain.PlanIndex(ctx, l.store, t, opts)
+	return maintain.PlanIndex(ctx, l.raw, t, opts)
 }
 
 // IndexSize returns how many sidecar indexes a table has, and their bytes together, as the storage lists them.

@@ -4,6 +4,7 @@
 //	go run ./bench [--corpus FILE]... [--data DIR] [--rows N] [--json FILE] [--reps N]   loads and searches
 //	go run ./bench stages [same flags]                                                    what each stage of a load costs
 //	go run ./bench size   [same flags]                                                    data files against those of DuckDB
+//	scripts/servers/with-servers go run ./bench remote [same flags]                       lakes on S3 and HDFS against local disk
 //
 // The corpora are JSON lines, plain, gzip or zstd. Without --corpus they are iotdb, k8s_nezha and web_access in --data (default
 // $FIRN_DATA, else ../shared/data), and generated lines if those are not there. The rates are MB (10^6 bytes) of uncompressed JSON.
@@ -101,8 +102,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		result, err = b.stages()
 	case "size":
 		result, err = b.sizes()
+	case "remote":
+		result, err = b.remote()
 	default:
-		err = fmt.Errorf("unknown verb %q: want nothing, stages or size", verb)
+		err = fmt.Errorf("unknown verb %q: want nothing, stages, size or remote", verb)
 	}
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 func (a *app) inspectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect",
-		Short: "Show a lake, a table, a data file or an index",
+		Short: "Show a lake, a table, a data file, an index or the disk cache",
 		Args:  unknownVerb,
 		RunE:  needVerb,
 	}
@@ -37,6 +37,16 @@ func (a *app) inspectCommand() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, args []string) error { return a.inspectIndex(cmd.Context(), args[0], top) },
 	}
 	index.Flags().IntVar(&top, "top", 10, "list the `N` most frequent tokens of each column")
+	var check bool
+	cache := &cobra.Command{
+		Use:   "cache [DIR]",
+		Short: "Show what the disk cache holds",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.inspectCache(cmd.Context(), strings.Join(args, ""), check)
+		},
+	}
+	cache.Flags().BoolVar(&check, "check", false, "read everything and check it")
 	cmd.AddCommand(
 		&cobra.Command{
 			Use:   "lake",
@@ -52,6 +62,7 @@ func (a *app) inspectCommand() *cobra.Command {
 			RunE:  func(cmd *cobra.Command, args []string) error { return a.inspectFile(cmd.Context(), args[0]) },
 		},
 		index,
+		cache,
 	)
 	return cmd
 }

@@ -4,35 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/index"
-	"github.com/firnlog/firn/storage/local"
 )
-
-// openObject returns a store and name for a path or file URI on this machine. The caller closes the store.
-func openObject(path string) (*local.Store, string, error) {
-	path = strings.TrimPrefix(strings.TrimPrefix(path, "file://localhost"), "file:")
-	path = strings.TrimPrefix(path, "//")
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, "", err
-	}
-	info, err := os.Stat(abs)
-	if err != nil {
-		return nil, "", err
-	}
-	if info.IsDir() {
-		return nil, "", fmt.Errorf("%s is a directory; name a file", path)
-	}
-	store, err := local.New(filepath.Dir(abs))
-	return store, filepath.Base(abs), err
-}
 
 // fileReport is what inspect file prints.
 type fileReport struct {
@@ -62,7 +40,7 @@ type fileColumn struct {
 }
 
 func (a *app) inspectFile(ctx context.Context, path string) (err error) {
-	store, name, err := openObject(path)
+	store, name, err := a.openObject(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -233,7 +211,7 @@ func (a *app) inspectIndex(ctx context.Context, path string, top int) (err error
 	if top < 0 {
 		return usagef("--top %d: must not be negative", top)
 	}
-	store, name, err := openObject(path)
+	store, name, err := a.openObject(ctx, path)
 	if err != nil {
 		return err
 	}

@@ -22,11 +22,17 @@ type app struct {
 	now            func() time.Time
 	getenv         func(string) string
 
-	lakeDir string
-	json    bool
-	verbose bool
-	quiet   bool // log nothing unless verbose
-	profile profiles
+	lakeURI    string
+	catalogURI string
+	configPath string
+	cacheDir   string
+	cacheBytes string
+	json       bool
+	verbose    bool
+	quiet      bool // log nothing unless verbose
+	profile    profiles
+
+	config *firn.Config // read when it is first needed
 }
 
 // run executes a command line and returns the exit code.
@@ -66,7 +72,11 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some input lines were re
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return asUsage(err) })
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.lakeDir, "lake", "", "directory or file:// URI of the lake (default $FIRN_LAKE, else ./lake)")
+	flags.StringVar(&a.lakeURI, "lake", "", "the lake: a directory, s3://bucket/path, hdfs://host:port/path or webhdfs://host:port/path (default $FIRN_LAKE, else ./lake)")
+	flags.StringVar(&a.catalogURI, "catalog", "", "where its tables are listed: sqlite:///path, postgres://… or http(s)://… (Iceberg REST) (default $FIRN_CATALOG; in a directory, its catalog.db)")
+	flags.StringVar(&a.configPath, "config", "", "configuration `FILE` (default $FIRN_CONFIG, else firn.yaml if there is one)")
+	flags.StringVar(&a.cacheDir, "cache", "", "`DIR` of the disk cache for lakes on S3 and HDFS, or off (default $FIRN_CACHE, else the user's cache directory)")
+	flags.StringVar(&a.cacheBytes, "cache-bytes", "", "bound of the disk cache, such as 20GiB")
 	flags.BoolVar(&a.json, "json", false, "print JSON")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log what is done on standard error")
 	a.profile.flags(flags)
@@ -119,30 +129,6 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 	}
 }
 
-// location returns where the lake is.
-func (a *app) location() string {
-	if a.lakeDir != "" {
-		return a.lakeDir
-	}
-	if env := a.getenv("FIRN_LAKE"); env != "" {
-		return env
-	}
-	return "./lake"
-}
-
-// openLake opens the lake. Verbs that write make it if it is missing.
-func (a *app) openLake(ctx context.Context, create bool, opts ...firn.Option) (*firn.Lake, error) {
-	opts = append(opts, firn.WithLogger(a.logger()), firn.WithClock(a.now))
-	if !create {
-		opts = append(opts, firn.MustExist())
-	}
-	lake, err := firn.Open(ctx, a.location(), opts...)
-	if errors.Is(err, firn.ErrNoLake) {
-		return nil, fmt.Errorf("%w; name it with --lake or $FIRN_LAKE, or make one with 'firn load' or 'firn create'", err)
-	}
-	return lake, err
-}
-
 // openTable opens the lake and one of its tables. The caller closes the lake.
 func (a *app) openTable(ctx context.Context, name string) (*firn.Lake, *firn.Table, error) {
 	lake, err := a.openLake(ctx, false)
@@ -167,14 +153,14 @@ func (a *app) explainMissing(ctx context.Context, lake *firn.Lake, name string, 
 	case listErr != nil:
 		return err
 	case len(names) == 0:
-		return fmt.Errorf("%w; %s has no tables yet: 'firn load %s FILE' makes one", err, a.location(), name)
+		return fmt.Errorf("%w; %s has no tables yet: 'firn load %s FILE' makes one", err, a.lakeName(), name)
 	}
 	const most = 8
 	list := fmt.Sprint(names[:min(len(names), most)])
 	if len(names) > most {
 		list += " and more"
 	}
-	return fmt.Errorf("%w; %s has %s", err, a.location(), list)
+	return fmt.Errorf("%w; %s has %s", err, a.lakeName(), list)
 }
 
 // logger returns the logger of the libraries: warnings, or everything with --verbose.

@@ -57,7 +57,11 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"maintain", "index"}, "TABLE is missing"},
 		{[]string{"drop"}, "TABLE is missing"},
 		{[]string{"version", "x"}, "takes no arguments"},
-		{[]string{"inspect", "lake", "--lake", "s3://bucket/lake"}, "only directories"},
+		{[]string{"inspect", "lake", "--lake", "s3://bucket/lake"}, "needs a catalog"},
+		{[]string{"inspect", "lake", "--lake", "ftp://host/lake"}, "is not known"},
+		{[]string{"inspect", "lake", "--lake", "lake", "--catalog", "sqlite://catalog.db"}, "absolute"},
+		{[]string{"inspect", "lake", "--cache-bytes", "much"}, "--cache-bytes"},
+		{[]string{"inspect", "cache", "--cache", "off"}, "the disk cache is off"},
 	}
 	for _, test := range tests {
 		dir := t.TempDir()

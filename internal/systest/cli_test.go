@@ -37,6 +37,9 @@ var program = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	if arguments := os.Getenv(committerEnv); arguments != "" {
+		os.Exit(runCommitter(arguments))
+	}
 	dir, err := os.MkdirTemp("", "firn-systest-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -54,14 +57,18 @@ type outcome struct {
 	code           int
 }
 
-// command prepares a run of firn on a lake.
+// command prepares a run of firn on a lake, which is a directory or a configuration file (.yaml).
 func command(t testing.TB, lake string, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := program()
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, path, append([]string{"--lake", lake}, args...)...)
+	where := "--lake"
+	if strings.HasSuffix(lake, ".yaml") {
+		where = "--config"
+	}
+	cmd := exec.CommandContext(ctx, path, append([]string{where, lake}, args...)...)
 	cmd.Env = append(os.Environ(), "FIRN_LAKE=")
 	return cmd
 }

@@ -219,7 +219,11 @@ type differential struct {
 	writer        firn.WriterOptions
 }
 
-func (d differential) run(t *testing.T) {
+// run does it on local disk.
+func (d differential) run(t *testing.T) { d.runAt(t, localPlace()) }
+
+// runAt does it at a place, with a fresh lake for each way to index.
+func (d differential) runAt(t *testing.T, at place) {
 	const keep = 200
 	m := oracle.NewMapper(d.columns)
 	list := questions(t, m, d.source, d.texts, d.others, d.seed)
@@ -238,7 +242,7 @@ func (d differential) run(t *testing.T) {
 	}
 	for _, s := range settings() {
 		t.Run(s.name, func(t *testing.T) {
-			lake := openLake(t, t.TempDir())
+			lake := openConfig(t, at.config(t))
 			table, report := load(t, lake, s.table(t, lake, "logs", d.columns), d.source, d.writer)
 			require.Equal(t, truth.Rows, report.Rows)
 			require.Equal(t, truth.Rows, report.CommittedRows)
@@ -288,5 +292,38 @@ func TestDifferentialCorpora(t *testing.T) {
 			}
 			d.run(t)
 		})
+	}
+}
+
+// TestDifferentialPlaces asks the same questions of lakes on S3 and HDFS.
+func TestDifferentialPlaces(t *testing.T) {
+	for _, at := range remotePlaces(t) {
+		t.Run(at.name, func(t *testing.T) {
+			differential{
+				source: generated(loggen.Options{Seed: 200, Rows: 2000, Days: 3}), columns: typedColumns(), texts: 40, others: 30, seed: 7,
+				writer: firn.WriterOptions{BufferBytes: 1 << 20, TargetFileBytes: 64 << 10},
+			}.runAt(t, at)
+		})
+	}
+}
+
+// TestDifferentialPlacesCorpora does so with the first lines of real logs.
+func TestDifferentialPlacesCorpora(t *testing.T) {
+	places := remotePlaces(t)
+	if !longTests() {
+		t.Skip("set FIRN_TEST_LONG=1")
+	}
+	for _, s := range corpora(t) {
+		if s.limit > 0 {
+			s.limit = 4000
+		}
+		for _, at := range places {
+			t.Run(s.name+"/"+at.name, func(t *testing.T) {
+				differential{
+					source: s, columns: oracle.DefaultColumns(), texts: 20, others: 10, seed: 12,
+					writer: firn.WriterOptions{BufferBytes: 8 << 20, TargetFileBytes: 256 << 10},
+				}.runAt(t, at)
+			})
+		}
 	}
 }

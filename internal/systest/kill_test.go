@@ -105,28 +105,36 @@ func TestKill(t *testing.T) {
 
 // TestContention lets four processes load into one table, which none of them has made, at once.
 func TestContention(t *testing.T) {
-	const writers, rows = 4, 3000
-	lake := t.TempDir()
-	flags := []string{"--buffer-bytes", "400000", "--file-bytes", "200000"}
-	var group sync.WaitGroup
-	outputs := make([]bytes.Buffer, writers)
-	commands := make([]*exec.Cmd, writers)
-	for i := range writers {
-		path := writeFile(t, tagged(int64(i), rows, fmt.Sprintf("writer%d", i)))
-		commands[i] = command(t, lake, append([]string{"load", "web", path}, flags...)...)
-		commands[i].Stdout, commands[i].Stderr = &outputs[i], &outputs[i]
-		require.NoError(t, commands[i].Start())
-	}
-	for i := range writers {
-		group.Go(func() { _ = commands[i].Wait() })
-	}
-	group.Wait()
-	for i, cmd := range commands {
-		require.Zero(t, cmd.ProcessState.ExitCode(), outputs[i].String())
-	}
-	ok(t, lake, "verify", "web")
-	require.EqualValues(t, writers*rows, rowCount(t, lake, "web", "*"))
-	for i := range writers {
-		require.Equal(t, rows, checkPrefix(t, lake, "web", fmt.Sprintf("run:writer%d", i), rows))
+	const writers = 4
+	for _, at := range everyPlace(t) {
+		t.Run(at.name, func(t *testing.T) {
+			rows := 3000
+			if at.name != localPlace().name {
+				rows = 1000
+			}
+			lake := configFile(t, at.config(t))
+			flags := []string{"--buffer-bytes", "400000", "--file-bytes", "200000"}
+			var group sync.WaitGroup
+			outputs := make([]bytes.Buffer, writers)
+			commands := make([]*exec.Cmd, writers)
+			for i := range writers {
+				path := writeFile(t, tagged(int64(i), rows, fmt.Sprintf("writer%d", i)))
+				commands[i] = command(t, lake, append([]string{"load", "web", path}, flags...)...)
+				commands[i].Stdout, commands[i].Stderr = &outputs[i], &outputs[i]
+				require.NoError(t, commands[i].Start())
+			}
+			for i := range writers {
+				group.Go(func() { _ = commands[i].Wait() })
+			}
+			group.Wait()
+			for i, cmd := range commands {
+				require.Zero(t, cmd.ProcessState.ExitCode(), outputs[i].String())
+			}
+			ok(t, lake, "verify", "web")
+			require.EqualValues(t, writers*rows, rowCount(t, lake, "web", "*"))
+			for i := range writers {
+				require.Equal(t, rows, checkPrefix(t, lake, "web", fmt.Sprintf("run:writer%d", i), rows))
+			}
+		})
 	}
 }

@@ -154,7 +154,7 @@ func (s *Server) script(action string, settings ...string) *exec.Cmd {
 
 // logTails logs the ends of the server's logs.
 func (s *Server) logTails(t testing.TB) {
-	const most = 2 << 10
+	const most = 1 << 10
 	files, _ := filepath.Glob(filepath.Join(s.state, "*", "*.log"))
 	for _, file := range files {
 		content, err := os.ReadFile(file)
