@@ -11,7 +11,8 @@ import (
 	"strings"
 	"time"
 
-	_ "modernc.org/sqlite" // the database/sql driver "sqlite", in pure Go
+	"modernc.org/sqlite" // also the database/sql driver "sqlite", in pure Go
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // sqliteSettings make several processes wait for each other instead of failing, and each commit durable before it is acknowledged.
@@ -37,7 +38,7 @@ func openSQLite(ctx context.Context, uri, catalogName string) (*sqlPointers, err
 	if err != nil {
 		return nil, fmt.Errorf("opening the catalog %s: %w", file, err)
 	}
-	p := &sqlPointers{db: db, name: catalogName, wait: sleep}
+	p := &sqlPointers{db: db, name: catalogName, wait: sleep, dialect: dialect{refused: sqliteRefused}}
 	if err := prepareSQLiteWithPatience(ctx, db); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the catalog %s: %w", file, err), db.Close())
 	}
@@ -107,4 +108,20 @@ func prepareSQLite(ctx context.Context, db *sql.DB) error {
 func isBusy(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "SQLITE_BUSY") || strings.Contains(text, "database is locked")
+}
+
+// sqliteRefused looks for errors after which SQLite has certainly left the database as it was.
+func sqliteRefused(err error) (certain, conflict bool) {
+	var failed *sqlite.Error
+	if !errors.As(err, &failed) {
+		return false, false
+	}
+	const primary = 0xff // the rest of a code is detail
+	switch failed.Code() & primary {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return true, true
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN:
+		return true, false
+	}
+	return false, false
 }
