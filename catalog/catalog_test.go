@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/iceberg-go/table"
 	"github.com/stretchr/testify/require"
 
 	"github.com/firnlog/firn/storage/local"
@@ -194,6 +195,22 @@ func TestAwkwardDirectories(t *testing.T) {
 	}
 }
 
+// countedPointers counts what a database is asked.
+type countedPointers struct {
+	pointerStore
+	gets, swaps int
+}
+
+func (c *countedPointers) get(ctx context.Context, ident table.Identifier) (string, error) {
+	c.gets++
+	return c.pointerStore.get(ctx, ident)
+}
+
+func (c *countedPointers) swap(ctx context.Context, ident table.Identifier, from, to string) (bool, error) {
+	c.swaps++
+	return c.pointerStore.swap(ctx, ident, from, to)
+}
+
 // TestFrugality pins what commits and plans cost in requests to the storage.
 func TestFrugality(t *testing.T) {
 	needsPointers(t)
@@ -201,6 +218,8 @@ func TestFrugality(t *testing.T) {
 	dir, inner := t.TempDir(), mem.New()
 	counted := metered.New(inner)
 	l := openLakeOn(t, dir, counted)
+	asked := &countedPointers{pointerStore: l.backend.(*pointerBackend).pointers}
+	l.backend.(*pointerBackend).pointers = asked
 	tbl := l.create(t, TableSpec{Name: "web"})
 	require.EqualValues(t, 1, counted.Counts().Creates, "metadata.json")
 	for i := range 3 {
@@ -213,6 +232,7 @@ func TestFrugality(t *testing.T) {
 		require.EqualValues(t, 3, counts.Creates, "manifest, manifest list, metadata.json")
 		require.Zero(t, counts.Requests, "append %d reads nothing that this process wrote", i)
 	}
+	require.Equal(t, [2]int{3, 3}, [2]int{asked.gets, asked.swaps}, "a commit asks the database once and tells it once")
 	cold := openLakeOn(t, dir, counted)
 	counted.Reset()
 	tbl, err := cold.Load(ctx, "web")

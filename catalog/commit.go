@@ -20,6 +20,11 @@ import (
 // from a table's metadata whether it is in there (Append by a unique id in the snapshot's summary). The pointer swap makes that
 // safe even if a lost request is carried out late: it names the state it replaces, so of two attempts at most one takes effect.
 //
+// An append costs, one after the other: a question to the catalog (is the table still what we know?), one round trip to the store (the
+// manifest, the manifest list and, unless a REST server does that, metadata.json, side by side), and the swap. Another round trip
+// follows where something is to be deleted, side by side again. Nothing is read that this process has read or written before; after
+// somebody else's commit, metadata.json and the manifest list are, and with a merge the manifests, all at once.
+//
 // Within one process the committers of a table queue up instead of racing.
 const (
 	maxAttempts  = 100
