@@ -98,6 +98,14 @@ func (l *Lake) Store() storage.Store { return l.store }
 
 // Create makes an empty table, or returns ErrTableExists.
 func (l *Lake) Create(ctx context.Context, spec TableSpec) (*Table, error) {
+	// Some servers ignore conditions without a word. That is found out before there is anything to lose.
+	if store, ok := l.raw.(interface {
+		CheckConditionalWrites(ctx context.Context) error
+	}); ok {
+		if err := store.CheckConditionalWrites(ctx); err != nil {
+			return nil, fmt.Errorf("creating table %s: %w", spec.Name, err)
+		}
+	}
 	return l.catalog.Create(ctx, spec)
 }
 

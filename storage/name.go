@@ -31,7 +31,7 @@ func CheckName(name string) error {
 // prefix without a trailing slash), and whether uri lies in s at all. The root itself is the name "".
 //
 // For a store whose root is a file: URI every spelling that other writers use is understood: file:///dir/x, file:/dir/x,
-// file://localhost/dir/x and the plain path /dir/x. Nothing is percent-decoded, because Iceberg writers record paths as they are.
+// file://localhost/dir/x and the plain path /dir/x; and s3a:// and s3n:// for s3://. Nothing is percent-decoded, because Iceberg writers record paths as they are.
 func NameOf(s Store, uri string) (string, bool) {
 	root := s.URI("")
 	if rootPath, isLocal := localPath(root); isLocal {
@@ -41,6 +41,9 @@ func NameOf(s Store, uri string) (string, bool) {
 		}
 		root, uri = strings.TrimSuffix(rootPath, "/"), strings.TrimSuffix(p, "/")
 	}
+	if strings.HasPrefix(root, "s3://") {
+		uri = s3Scheme(uri)
+	}
 	if uri == root {
 		return "", true
 	}
@@ -49,6 +52,16 @@ func NameOf(s Store, uri string) (string, bool) {
 		return "", false
 	}
 	return name, true
+}
+
+// s3Scheme replaces Hadoop's names for S3, which engines on Hadoop write into metadata.
+func s3Scheme(uri string) string {
+	for _, scheme := range []string{"s3a://", "s3n://"} {
+		if rest, ok := strings.CutPrefix(uri, scheme); ok {
+			return "s3://" + rest
+		}
+	}
+	return uri
 }
 
 // localPath returns the clean absolute path that a file: URI or a plain path denotes.
