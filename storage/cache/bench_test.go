@@ -108,3 +108,31 @@ func BenchmarkOpen(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkCold reads an object in order that is not cached yet, from a local store, and compares with reading the store itself: the difference is
+// what the cache costs a first run, besides the network.
+func BenchmarkCold(b *testing.B) {
+	const size, n = 64 << 20, 1 << 20
+	inner, err := local.New(b.TempDir())
+	require.NoError(b, err)
+	defer func() { require.NoError(b, inner.Close()) }()
+	require.NoError(b, storage.WriteObject(b.Context(), inner, benchName, content(size, 1)))
+	cached := openCache(b, inner, Options{})
+	p := make([]byte, n)
+	for _, s := range []storage.Store{inner, cached} {
+		b.Run(fmt.Sprintf("%T", s), func(b *testing.B) {
+			b.SetBytes(size)
+			begin := cpuTime()
+			for b.Loop() {
+				cached.Invalidate(benchName)
+				for off := int64(0); off < size; off += n {
+					if err := s.ReadAt(b.Context(), benchName, p, off); err != nil {
+						b.Fatal(err)
+					}
+				}
+				settle(cached)
+			}
+			b.ReportMetric(float64(cpuTime()-begin)/float64(b.N)/1e6, "cpu-ms/op")
+		})
+	}
+}

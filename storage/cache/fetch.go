@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// bulkPart: a fetch of more than this part of the memory tier goes to the disk only, so that a scan does not empty the tier.
-	bulkPart = 16
+	// bulkPart: a fetch of this part of the memory tier goes to the disk only, so that a scan does not empty the tier.
+	bulkPart = 64
 	// fetchAttempts bounds how often a read starts over because the reader that it waited for gave up.
 	fetchAttempts = 3
 )
@@ -230,16 +230,20 @@ func (s *Store) fly(ctx context.Context, f *flight) {
 		data = make([]byte, f.to-f.from)
 		err = s.inner.ReadAt(ctx, f.object.name, data, f.from)
 	}
+	if f.data, f.size = data, size; f.isTail && err == nil { // nobody looks at these before the flight has arrived
+		f.from, f.to = size-int64(len(data)), size
+	}
+	kept := s.copies(f, err)
 	weight := min(int64(len(data)), writeBudget)
 	write := err == nil && s.budget.Acquire(ctx, weight) == nil
 	s.mu.Lock()
-	f.data, f.size, f.err, f.arrived = data, size, err, true
+	f.err, f.arrived = err, true
 	contradicted := false
 	if err != nil {
 		s.landLocked(f)
 	} else {
 		s.counters.innerBytes.Add(int64(len(data)))
-		contradicted = !s.learnLocked(f)
+		contradicted = !s.learnLocked(f, kept)
 	}
 	s.mu.Unlock()
 	close(f.done)
@@ -258,10 +262,9 @@ func (s *Store) fly(ctx context.Context, f *flight) {
 
 // learnLocked takes note of what a flight says of its object, and puts its blocks into memory. It returns false if the object is not the one that is
 // cached.
-func (s *Store) learnLocked(f *flight) bool {
-	o, block := f.object, int64(s.opts.BlockBytes)
+func (s *Store) learnLocked(f *flight, kept [][]byte) bool {
+	o := f.object
 	if f.isTail {
-		f.from, f.to = f.size-int64(len(f.data)), f.size
 		if o.size >= 0 && o.size != f.size || o.atLeast > f.size {
 			return false
 		}
@@ -271,21 +274,32 @@ func (s *Store) learnLocked(f *flight) bool {
 		}
 	}
 	o.atLeast = max(o.atLeast, f.to)
-	bulk := int64(len(f.data)) > s.memory.limit/bulkPart && int64(len(f.data)) > block
 	now := s.now().UnixNano()
-	for _, part := range f.parts(s.opts.BlockBytes) {
+	for i, part := range f.parts(s.opts.BlockBytes) {
 		if f.isTail && o.flights[part.number] == nil {
 			o.flights[part.number] = f
 		}
-		if !bulk && s.memory.limit > 0 {
-			data := f.bytes(block, part)
-			if len(data) < len(f.data) {
-				data = bytes.Clone(data)
-			}
-			s.keepLocked(o, part.number, part.lo, data, now)
+		if kept != nil {
+			s.keepLocked(o, part.number, part.lo, kept[i], now)
 		}
 	}
 	return true
+}
+
+// copies returns what a flight brought for the memory tier, each block in memory of its own, so that it keeps nothing else there. nil: nothing.
+func (s *Store) copies(f *flight, err error) [][]byte {
+	n, block := int64(len(f.data)), int64(s.opts.BlockBytes)
+	if err != nil || s.memory.limit == 0 || n >= s.memory.limit/bulkPart && n > block {
+		return nil
+	}
+	parts := f.parts(s.opts.BlockBytes)
+	kept := make([][]byte, len(parts))
+	for i, part := range parts {
+		if kept[i] = f.bytes(block, part); len(parts) > 1 || int64(f.want) > n {
+			kept[i] = bytes.Clone(kept[i])
+		}
+	}
+	return kept
 }
 
 // parts cuts what a flight brought into blocks.

@@ -331,3 +331,22 @@ func TestWriteThrough(t *testing.T) {
 	})
 	requireCost(t, inner, 1, 10, func() { requireTail(t, s, "large", large, 10) })
 }
+
+// TestMemoryHoldsNoMoreThanItCounts reads small objects with large buffers: what the tier keeps is not the buffers.
+func TestMemoryHoldsNoMoreThanItCounts(t *testing.T) {
+	inner := mem.New()
+	s := openCache(t, inner, Options{MemoryBytes: 100_000})
+	for i := range 50 {
+		name, data := fmt.Sprint(i), content(4000+i, uint64(i))
+		put(t, inner, name, data)
+		requireTail(t, s, name, data, 256<<10)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	require.LessOrEqual(t, s.memory.weight, int64(100_000))
+	require.Greater(t, s.memory.weight, int64(80_000))
+	for at := s.memory.blocks.Front(); at != nil; at = at.Next() {
+		b := at.Value.(*block)
+		require.Less(t, cap(b.data), 5000)
+	}
+}
