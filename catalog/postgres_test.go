@@ -29,7 +29,8 @@ func TestPostgresURIs(t *testing.T) {
 	require.Equal(t, "s3cr3t", config.Password)
 	require.Equal(t, postgresDialTime, config.ConnectTimeout)
 
-	config, name, err = postgresConfig("postgresql://me:p%40ss@[::1]:99/db?sslmode=disable&catalog_name=other&connect_timeout=7&application_name=x", "firn")
+	config, name, err = postgresConfig("postgresql://me:p%40ss@[::1]:99/db?sslmode=disable&catalog_name=other&connect_timeout=7"+
+		"&application_name=x", "firn")
 	require.NoError(t, err)
 	require.Equal(t, "other", name)
 	require.Equal(t, "postgres://me@[::1]:99/db", postgresPlace(config))

@@ -8,16 +8,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"path"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/apache/iceberg-go"
 	iceio "github.com/apache/iceberg-go/io"
 	"github.com/apache/iceberg-go/table"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/firnlog/firn/storage"
 )
@@ -260,180 +256,6 @@ func (b *restBackend) commitError(ident table.Identifier, err error) error {
 		return named
 	}
 	return fmt.Errorf("%w: %w", errNotCommitted, named)
-}
-
-func (b *restBackend) createTable(ctx context.Context, ident table.Identifier, metadata table.Metadata) (*table.Table, error) {
-	namespace, name := split(ident)
-	levels := strings.Split(namespace, ".")
-	properties := iceberg.Properties{}
-	for key, value := range metadata.Properties() {
-		properties[key] = value
-	}
-	properties[table.PropertyFormatVersion] = fmt.Sprint(metadata.Version())
-	spec, order := metadata.PartitionSpec(), metadata.SortOrder()
-	request := restRequest{
-		method: http.MethodPost, path: append(b.namespacePath(levels), "tables"), answer: &loadAnswer{},
-		body: map[string]any{
-			"name": name, "location": metadata.Location(), "schema": metadata.CurrentSchema(), "partition-spec": &spec,
-			"write-order": &order, "stage-create": false, "properties": properties,
-		},
-	}
-	header, err := b.client.do(ctx, request)
-	if statusOf(err) == http.StatusNotFound {
-		if err := b.createNamespace(ctx, levels); err != nil {
-			return nil, err
-		}
-		header, err = b.client.do(ctx, request)
-	}
-	switch status := statusOf(err); {
-	case status == http.StatusConflict:
-		return nil, fmt.Errorf("%w: %s: %w", ErrTableExists, fullName(ident), err)
-	case err != nil && (status == 0 && !errors.Is(err, errNotSent) || status >= 500):
-		return nil, fmt.Errorf("creating table %s: %w: %w", fullName(ident), ErrCommitUnknown, err)
-	case err != nil:
-		return nil, fmt.Errorf("creating table %s: %w", fullName(ident), err)
-	}
-	b.forget(ident)
-	created, err := b.accept(ident, request.answer.(*loadAnswer), header.Get("ETag"))
-	if errors.Is(err, ErrUnsupported) { // the server has its own mind about where tables lie
-		if dropErr := b.dropTable(context.WithoutCancel(ctx), ident); dropErr != nil {
-			err = fmt.Errorf("%w; dropping it again: %w", err, dropErr)
-		}
-	}
-	return created, err
-}
-
-// createNamespace makes a namespace and those above it.
-func (b *restBackend) createNamespace(ctx context.Context, levels []string) error {
-	for depth := 1; depth <= len(levels); depth++ {
-		_, err := b.client.do(ctx, restRequest{method: http.MethodPost, path: []string{"namespaces"},
-			body: map[string]any{"namespace": levels[:depth], "properties": map[string]string{}}})
-		if err != nil && statusOf(err) != http.StatusConflict {
-			return fmt.Errorf("adding namespace %s to the catalog: %w", strings.Join(levels[:depth], "."), err)
-		}
-	}
-	return nil
-}
-
-func (b *restBackend) dropTable(ctx context.Context, ident table.Identifier) error {
-	_, err := b.client.do(ctx, restRequest{method: http.MethodDelete, path: b.tablePath(ident), query: url.Values{"purgeRequested": {"false"}}})
-	switch {
-	case statusOf(err) == http.StatusNotFound:
-		return fmt.Errorf("%w: %s: %w", ErrTableNotFound, fullName(ident), err)
-	case err != nil:
-		return fmt.Errorf("removing %s from the catalog: %w", fullName(ident), err)
-	}
-	b.forget(ident)
-	return nil
-}
-
-func (b *restBackend) listTables(ctx context.Context) ([]pointer, error) {
-	var mu sync.Mutex
-	var found []pointer
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(restConnections)
-	err := b.walkNamespaces(ctx, nil, func(levels []string) {
-		group.Go(func() error {
-			var tables []pointer
-			err := b.pages(ctx, append(b.namespacePath(levels), "tables"), url.Values{}, func(page restPage) {
-				for _, id := range page.Identifiers {
-					tables = append(tables, pointer{ident: table.Identifier{strings.Join(id.Namespace, "."), id.Name}})
-				}
-			})
-			mu.Lock()
-			defer mu.Unlock()
-			found = append(found, tables...)
-			return err
-		})
-	})
-	if err = errors.Join(err, group.Wait()); err != nil {
-		return nil, fmt.Errorf("listing the catalog: %w", err)
-	}
-	slices.SortFunc(found, func(a, b pointer) int { return strings.Compare(fullName(a.ident), fullName(b.ident)) })
-	return found, nil
-}
-
-// locations loads every table: the protocol has no other way to tell where they lie.
-func (b *restBackend) locations(ctx context.Context) ([]pointer, error) {
-	tables, err := b.listTables(ctx)
-	if err != nil {
-		return nil, err
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(restConnections)
-	for i := range tables {
-		group.Go(func() error {
-			var answer loadAnswer
-			_, err := b.client.do(ctx, restRequest{method: http.MethodGet, path: b.tablePath(tables[i].ident),
-				query: url.Values{"snapshots": {"refs"}}, answer: &answer})
-			if err != nil && statusOf(err) != http.StatusNotFound {
-				return fmt.Errorf("loading table %s: %w", fullName(tables[i].ident), err)
-			}
-			tables[i].location = answer.Location
-			return nil
-		})
-	}
-	return tables, group.Wait()
-}
-
-// restPage is a page of a list.
-type restPage struct {
-	Namespaces  [][]string `json:"namespaces"`
-	Identifiers []struct {
-		Namespace []string `json:"namespace"`
-		Name      string   `json:"name"`
-	} `json:"identifiers"`
-	Next string `json:"next-page-token"`
-}
-
-// pages reads a list to its end. A list below something that is gone by now is empty.
-func (b *restBackend) pages(ctx context.Context, at []string, query url.Values, each func(page restPage)) error {
-	seen := map[string]bool{}
-	for {
-		var page restPage
-		_, err := b.client.do(ctx, restRequest{method: http.MethodGet, path: at, query: query, answer: &page})
-		if statusOf(err) == http.StatusNotFound {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		each(page)
-		if page.Next == "" {
-			return nil
-		}
-		if seen[page.Next] {
-			return fmt.Errorf("%w: the pages of %s go round in a circle", errAnswer, path.Join(at...))
-		}
-		seen[page.Next] = true
-		query.Set("pageToken", page.Next)
-	}
-}
-
-// walkNamespaces visits all namespaces below a parent, depth first.
-func (b *restBackend) walkNamespaces(ctx context.Context, parent []string, visit func(levels []string)) error {
-	query := url.Values{}
-	if len(parent) > 0 {
-		separator, err := url.PathUnescape(b.separator)
-		if err != nil {
-			separator = b.separator
-		}
-		query.Set("parent", strings.Join(parent, separator))
-	}
-	var children [][]string
-	if err := b.pages(ctx, []string{"namespaces"}, query, func(page restPage) { children = append(children, page.Namespaces...) }); err != nil {
-		return err
-	}
-	for _, child := range children {
-		if len(child) <= len(parent) { // a server without nested namespaces that does not look at the parameter
-			continue
-		}
-		visit(child)
-		if err := b.walkNamespaces(ctx, child, visit); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // skew implements backend. Java's server dates the table by its own clock, and refuses snapshots that are a minute ahead of it.

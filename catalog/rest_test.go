@@ -3,17 +3,21 @@ package catalog
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -364,6 +368,31 @@ func TestRESTOverTLS(t *testing.T) {
 	_, err = c.Create(ctx, TableSpec{Name: "web"})
 	require.NoError(t, err)
 	require.NoError(t, c.Close())
+}
+
+func TestRESTErrors(t *testing.T) {
+	wrapped := func(err error) error { return &url.Error{Op: "Post", URL: "http://x/", Err: err} }
+	for _, c := range []struct {
+		err                  error
+		unsent, away, futile bool
+	}{
+		{err: wrapped(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), unsent: true, away: true},
+		{err: wrapped(&net.OpError{Op: "dial", Err: &net.DNSError{IsNotFound: true}}), unsent: true, away: true, futile: true},
+		{err: wrapped(&net.OpError{Op: "read", Err: syscall.ECONNRESET}), away: true},
+		{err: wrapped(io.EOF), away: true},
+		{err: wrapped(context.DeadlineExceeded), away: true},
+		{err: wrapped(context.Canceled)},
+		{err: wrapped(&tls.CertificateVerificationError{Err: errors.New("x")}), unsent: true, away: true, futile: true},
+		{err: wrapped(tls.RecordHeaderError{}), unsent: true, away: true, futile: true},
+		{err: &restStatus{status: 503}, away: true},
+		{err: &restStatus{status: 500}},
+		{err: &restStatus{status: 404}},
+		{err: errAnswer},
+	} {
+		require.Equal(t, c.unsent, errors.Is(notSent(c.err), errNotSent), "%v", c.err)
+		require.Equal(t, c.away, restAway(c.err), "%v", c.err)
+		require.Equal(t, c.futile, hopeless(c.err), "%v", c.err)
+	}
 }
 
 func TestNestedNamespaces(t *testing.T) {

@@ -115,7 +115,7 @@ func (c *restClient) do(ctx context.Context, r restRequest) (http.Header, error)
 			c.auth.forget()
 			continue
 		}
-		again := errors.Is(err, errNotSent) || r.method == http.MethodGet && restAway(err)
+		again := (errors.Is(err, errNotSent) || r.method == http.MethodGet && restAway(err)) && !hopeless(err)
 		if err == nil || !again || ctx.Err() != nil || waited >= restPatience {
 			return header, err
 		}
@@ -131,17 +131,22 @@ func (c *restClient) do(ctx context.Context, r restRequest) (http.Header, error)
 
 // restAway says whether the same request may be answered soon.
 func restAway(err error) bool {
-	var certificate *tls.CertificateVerificationError
-	var record tls.RecordHeaderError
-	var dns *net.DNSError
 	switch status := statusOf(err); status {
 	case 0:
-		return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, errAnswer) && !errors.As(err, &certificate) &&
-			!errors.As(err, &record) && (!errors.As(err, &dns) || !dns.IsNotFound)
+		return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, errAnswer)
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}
 	return false
+}
+
+// hopeless says whether an error will be the same next time: a name that does not exist, a certificate that does not fit, HTTP spoken
+// to where HTTPS is.
+func hopeless(err error) bool {
+	var dns *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	return errors.As(err, &dns) && dns.IsNotFound || errors.As(err, &certificate) || errors.As(err, &record)
 }
 
 // errAnswer marks an answer that cannot be understood.
@@ -203,11 +208,8 @@ func (c *restClient) compareClocks(date string) {
 // notSent recognises errors of connections that were never made.
 func notSent(err error) error {
 	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
-		var dns *net.DNSError
-		if !errors.As(err, &dns) || !dns.IsNotFound {
-			return fmt.Errorf("%w: %w", errNotSent, err)
-		}
+	if errors.As(err, &op) && op.Op == "dial" || hopeless(err) {
+		return fmt.Errorf("%w: %w", errNotSent, err)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -156,6 +157,32 @@ func TestServerOpenedByManyAtOnce(t *testing.T) {
 		require.NoError(t, group.Wait())
 		_, err = admin.Exec(ctx, "DROP SCHEMA "+schema+" CASCADE")
 		require.NoError(t, err)
+	}
+}
+
+// TestServerTablesAlike makes one table with every kind of catalog.
+func TestServerTablesAlike(t *testing.T) {
+	testservers.Need(t)
+	spec := TableSpec{Name: "a.web", PartitionBy: ColumnAppID, Properties: map[string]string{"owner": "ops"},
+		Columns: []Column{{Name: "status", Type: TypeInt, Doc: "HTTP status"}, {Name: "tags", Type: TypeStringMap}, {Name: "n", Type: TypeDouble}}}
+	want := newServerLake(t, "").create(t, spec).inner.Metadata()
+	for _, uri := range []string{postgresOf(testservers.Shared(t, "postgres")), restOf(testservers.Shared(t, "rest"))} {
+		l := newServerLake(t, uri)
+		got := l.create(t, spec).inner.Metadata()
+		require.Equal(t, l.store.URI("a/web"), got.Location())
+		require.Equal(t, want.Version(), got.Version())
+		wanted, columns := columnsOf(want.CurrentSchema()), columnsOf(got.CurrentSchema())
+		for i := range wanted { // Java gives ids to what lies within maps after all columns, iceberg-go before the next column
+			require.Positive(t, columns[i].ID)
+			wanted[i].ID, columns[i].ID = 0, 0
+		}
+		require.Equal(t, wanted, columns)
+		require.Equal(t, fmt.Sprint(want.PartitionSpec()), fmt.Sprint(got.PartitionSpec()))
+		require.Equal(t, fmt.Sprint(want.SortOrder()), fmt.Sprint(got.SortOrder()))
+		require.Equal(t, want.LastColumnID(), got.LastColumnID())
+		properties := maps.Clone(got.Properties())
+		properties[PropertyIndexLocation] = want.Properties()[PropertyIndexLocation]
+		require.Equal(t, want.Properties(), properties)
 	}
 }
 

@@ -241,6 +241,40 @@ func parseColumnIndex(data []byte) (*columnIndex, error) {
 	return c, r.err
 }
 
+// LoadPageIndex loads the page index of columns, as Read and Pages do, so that EstimateBytes knows it. It takes no request if the end of the file that Open
+// read held it, as mostly.
+func (f *File) LoadPageIndex(ctx context.Context, fieldIDs []int) (err error) {
+	defer f.guard(&err)
+	var leaves []int
+	for _, id := range fieldIDs {
+		c, err := f.bound(id)
+		if err != nil {
+			return err
+		}
+		if c.file != nil && c.reason == "" {
+			for i := range c.file.leaves {
+				leaves = append(leaves, c.file.leaf+i)
+			}
+		}
+	}
+	if len(leaves) == 0 {
+		return nil
+	}
+	if err := f.loadIndexes(ctx, leaves, nil); err != nil {
+		return f.damaged(err)
+	}
+	f.indexes.mu.Lock()
+	defer f.indexes.mu.Unlock()
+	for g := range f.groups {
+		for _, leaf := range leaves {
+			if _, err := f.pageIndex(g, leaf); err != nil {
+				return f.damaged(err)
+			}
+		}
+	}
+	return nil
+}
+
 // Pages returns the bounds of every page of a column, over all row groups in file order, from the page index, which it loads if
 // need be (one ranged read for a file's whole page index). Where a row group has no page index, the whole row group stands for a
 // page. The pages of map columns have no bounds. The slice must not be changed.

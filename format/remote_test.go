@@ -79,6 +79,10 @@ func TestRemoteRounds(t *testing.T) {
 		f, err = Open(t.Context(), store, "f.parquet", 0, nil)
 		require.NoError(t, err)
 		require.Equal(t, 1, rounds(askBlooms), "the filters of all row groups are read side by side")
+		require.Equal(t, 1, rounds(func() { require.NoError(t, f.LoadPageIndex(t.Context(), ids)) }), "the page index is not in such a tail")
+		require.Equal(t, estimate, f.EstimateBytes(ids, few))
+		require.Equal(t, 1, rounds(func() { readOptions(t, f, ids, ReadOptions{}, few...) }))
+		require.ErrorIs(t, f.LoadPageIndex(t.Context(), []int{99}), ErrUnknownField)
 	})
 }
 

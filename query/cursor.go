@@ -74,6 +74,11 @@ func (c *cursor) open(ctx context.Context) (*chunk, error) {
 	if err := p.finish(ctx, c.file, true); err != nil || c.file.skipped != "" {
 		return nil, err
 	}
+	if p.engine.remote() { // so that it is known what is cheap to read
+		if err := c.file.file.LoadPageIndex(ctx, residualFields(c.file.residual, c.reading.wanted())); err != nil {
+			return nil, fmt.Errorf("reading data file %s: %w", c.file.data.Path, err)
+		}
+	}
 	c.rest, c.left = rangesOf(c.file.bounds.may), int64(c.file.bounds.may.Cardinality())
 	piece := c.cut(c.pieceRows())
 	if c.left > 0 && !c.trusted() {

@@ -14,6 +14,9 @@
 // a repair deletes one and stores another under the same name. Their blocks carry a generation, blocks of two generations
 // are never served together, and the store is asked for their size and time once in Options.RevalidateAfter. What is read in between may
 // be the sidecar that was replaced; its own checksums and identity decide whether it can be used. Invalidate forgets an object at once.
+//
+// Blocks are known by the URI of the store and the name of the object. Two buckets of one name at different endpoints share them, which is
+// right for unique names only; give each a directory of its own if they are not.
 package cache
 
 import (

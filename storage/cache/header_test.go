@@ -2,8 +2,10 @@ package cache
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"flag"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"testing"
@@ -74,39 +76,46 @@ func TestContradictions(t *testing.T) {
 	}
 }
 
-// FuzzHeader opens arbitrary bytes as a block file: they are a valid block or damaged, and reading a valid one never fails badly.
+// FuzzHeader reads arbitrary bytes as a block file: they are a valid block or damaged.
 func FuzzHeader(f *testing.F) {
 	h, payload := goldenHeader()
-	f.Add(h.append(bytes.Clone(payload)), uint16(0), uint16(0))
+	f.Add(h.append(bytes.Clone(payload)))
 	h.length, h.size, h.sums = 0, h.number*int64(h.blockBytes)+int64(h.start), nil
-	f.Add(h.append(nil), uint16(3), uint16(5))
-	f.Add([]byte{}, uint16(0), uint16(1))
-	f.Add(append(make([]byte, fixedBytes), blockMagic...), uint16(0), uint16(1))
-	path := filepath.Join(f.TempDir(), "block")
-	d := newDisk(f.TempDir())
-	f.Fuzz(func(t *testing.T, b []byte, lo, n uint16) {
-		require.NoError(t, os.WriteFile(path, b, 0o600))
-		file, _, err := d.open(path)
-		if err != nil {
-			require.ErrorIs(t, err, errDamaged)
-			if size := int64(len(b)); size >= fixedBytes { // the decoder on its own, behind the checks of lengths
-				if _, err := decodeHeader(b[len(b)-fixedBytes:]); err != nil {
-					require.ErrorIs(t, err, errDamaged)
-				}
+	f.Add(h.append(nil))
+	f.Add([]byte{})
+	f.Add(append(make([]byte, fixedBytes), blockMagic...))
+	d := newDisk("unused")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, mended := range [][]byte{b, mend(b)} {
+			got, err := d.readHeader(bytes.NewReader(mended), int64(len(mended)))
+			if err != nil {
+				require.ErrorIs(t, err, errDamaged)
+				continue
 			}
-			return
+			require.Len(t, got.sums, chunks(got.length))
+			require.Equal(t, got.length, len(mended)-len(got.append(nil)))
+			if err := verify(mended[:got.length], got.sums); err != nil {
+				require.ErrorIs(t, err, errDamaged)
+			}
 		}
-		defer func() { require.NoError(t, file.file.Close()) }()
-		got := file.header
-		require.Equal(t, b[got.length:], got.append(nil))
-		from := got.start + int(lo)%(got.length+1)
-		p := make([]byte, int(n)%(got.start+got.length-from+1))
-		if err := d.read(file, p, from); err != nil {
-			require.ErrorIs(t, err, errDamaged)
-			return
-		}
-		require.Equal(t, b[from-got.start:][:len(p)], p)
 	})
+}
+
+// mend gives bytes the right version, magic and checksum of a header, so that what is behind those checks is reached.
+func mend(b []byte) []byte {
+	b = bytes.Clone(b)
+	if len(b) < fixedBytes {
+		return b
+	}
+	fixed := b[len(b)-fixedBytes:]
+	binary.LittleEndian.PutUint32(fixed[68:], headerVersion)
+	copy(fixed[76:], blockMagic)
+	n, err := headerLength(fixed, int64(len(b)))
+	if err != nil {
+		return b
+	}
+	binary.LittleEndian.PutUint32(fixed[72:], crc32.Checksum(b[len(b)-n:len(b)-12], castagnoli))
+	return b
 }
 
 // TestReadRanges reads ranges of a block file at every kind of edge.

@@ -122,7 +122,7 @@ func (s *Store) object(name string) *object {
 
 // use returns the record of an object that may be served from the cache: nil if it may not.
 func (s *Store) use(ctx context.Context, name string) (*object, error) {
-	if storage.CheckName(name) != nil || !s.opts.Cacheable(name) {
+	if s.known(name) == nil && (storage.CheckName(name) != nil || !s.opts.Cacheable(name)) {
 		return nil, nil
 	}
 	if err := ctx.Err(); err != nil {

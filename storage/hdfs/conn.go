@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -54,7 +55,11 @@ func (r rawReader) Read(p []byte) (int, error) {
 	if err := r.c.failure(); err != nil {
 		return 0, err
 	}
-	if err := r.c.Conn.SetReadDeadline(deadline(r.c.timeout)); err != nil {
+	timeout := r.c.timeout
+	if r.c.kind == toRead {
+		timeout = r.c.session.patience.of(timeout)
+	}
+	if err := r.c.Conn.SetReadDeadline(deadline(timeout)); err != nil {
 		return 0, r.c.fail(err)
 	}
 	n, err := r.c.Conn.Read(p)
@@ -150,4 +155,27 @@ func (c *conn) SetWriteDeadline(time.Time) error { return nil }
 // deadline returns the time after a timeout, by the clock that the network uses.
 func deadline(timeout time.Duration) time.Time {
 	return time.Now().Add(timeout) //nolint:forbidigo // deadlines of connections are by the machine's clock
+}
+
+// mostPatience is by how many doublings a timeout grows.
+const mostPatience = 3
+
+// readPatience makes readers wait longer when all replicas of a block were too slow: the cluster is busy, not dead.
+type readPatience struct{ doublings atomic.Int32 }
+
+// of returns a timeout that has grown.
+func (p *readPatience) of(timeout time.Duration) time.Duration { return timeout << p.doublings.Load() }
+
+// more doubles timeouts, up to a bound.
+func (p *readPatience) more() {
+	if n := p.doublings.Load(); n < mostPatience {
+		p.doublings.CompareAndSwap(n, n+1)
+	}
+}
+
+// less takes a doubling back.
+func (p *readPatience) less() {
+	if n := p.doublings.Load(); n > 0 {
+		p.doublings.CompareAndSwap(n, n-1)
+	}
 }

@@ -36,6 +36,7 @@ func TestDatanodeFails(t *testing.T) {
 	})
 	server.Signal(t, "datanode1", syscall.SIGCONT)
 	server.Up(t)
+	t.Run("AllSlow", func(t *testing.T) { testSlowDatanodes(t, server, s) })
 	t.Run("KilledWhileWriting", func(t *testing.T) {
 		writeWhile(t, s, "c", func() { server.Signal(t, "datanode2", syscall.SIGKILL) })
 	})
@@ -82,6 +83,27 @@ func readWhile(t *testing.T, s *Store, dir string, fault func()) {
 	}
 	inTheMiddle(&group, middle, fault)
 	require.EqualValues(t, readers*reads, done.Load())
+}
+
+// testSlowDatanodes stops all datanodes until a reader has run out of replicas, and lets them go on.
+func testSlowDatanodes(t *testing.T, server *testservers.Server, s *Store) {
+	data := random(2<<20, 9)
+	require.NoError(t, storage.WriteObject(t.Context(), s, "slow", data))
+	signal := func(signal syscall.Signal) {
+		for i := range 3 {
+			server.Signal(t, fmt.Sprintf("datanode%d", i), signal)
+		}
+	}
+	signal(syscall.SIGSTOP)
+	read := make(chan error, 1)
+	back := make([]byte, len(data))
+	go func() { read <- s.ReadAt(t.Context(), "slow", back, 0) }()
+	for s.patience.doublings.Load() == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	signal(syscall.SIGCONT)
+	require.NoError(t, <-read)
+	require.Equal(t, data, back)
 }
 
 // inTheMiddle lets the fault happen when middle is closed, unless all have ended before, and waits for the group.

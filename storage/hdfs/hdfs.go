@@ -41,6 +41,7 @@ type Store struct {
 	health      *health
 	sessions    *sessions
 	readers     *readers
+	patience    readPatience
 	coded       *coded
 	renames     atomic.Bool // whether the exclusive rename was tried; see publish.go
 
@@ -111,7 +112,8 @@ func configure(uri string, o Options, env func(string) string) (*Store, error) {
 // sweep closes what is idle, until the store is closed.
 func (s *Store) sweep() {
 	o := s.options
-	forgotten := 2 * max(o.IdleTimeout, writePatience*o.OperationTimeout) // by readers and writers, which have parked or ended by then
+	// When no reader or writer uses a connection any more: they have parked or ended by then.
+	forgotten := 2 * max(o.IdleTimeout, o.OperationTimeout<<mostPatience, writePatience*o.OperationTimeout)
 	ticker := time.NewTicker(max(o.IdleTimeout/2, time.Millisecond))
 	defer ticker.Stop()
 	for {
@@ -119,6 +121,7 @@ func (s *Store) sweep() {
 		case <-ticker.C:
 			now := o.Now()
 			s.readers.sweep(now)
+			s.patience.less()
 			s.sessions.sweep(now.Add(-o.IdleTimeout), now.Add(-forgotten))
 		case <-s.stop:
 			return

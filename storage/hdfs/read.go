@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	hadoop "github.com/colinmarc/hdfs/v2"
 
@@ -17,11 +18,18 @@ func (s *Store) ReadAt(ctx context.Context, name string, p []byte, off int64) er
 	if err := check(ctx, "read", name); err != nil {
 		return err
 	}
+	var id uint64 // of the file that the first bytes of p are from
+	done := 0     // their number
 	err := s.read(ctx, name, off, func(r *reader) error {
 		if off < 0 || off > r.size || int64(len(p)) > r.size-off {
 			return fmt.Errorf("%w: %d bytes at %d of %d", storage.ErrRange, len(p), off, r.size)
 		}
-		return r.fill(ctx, p, off)
+		if r.id != id {
+			id, done = r.id, 0
+		}
+		n, err := r.fill(ctx, p[done:], off+int64(done))
+		done += n
+		return err
 	})
 	if errors.Is(err, errStriped) {
 		other, err := s.coded.open(ctx)
@@ -41,7 +49,7 @@ func (s *Store) ReadTail(ctx context.Context, name string, p []byte) (n int, siz
 	err = s.read(ctx, name, -1, func(r *reader) error {
 		size = r.size
 		n = int(min(int64(len(p)), size))
-		if err := r.fill(ctx, p[:n], size-int64(n)); err != nil || !r.fresh {
+		if _, err := r.fill(ctx, p[:n], size-int64(n)); err != nil || !r.fresh {
 			return err
 		}
 		return s.same(ctx, name, r)
@@ -83,6 +91,9 @@ func (s *Store) read(ctx context.Context, name string, off int64, f func(*reader
 			err := f(r)
 			if err != nil && n > 0 && !permanent(err) {
 				r.session.broken.Store(true) // its keys may have expired
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) { // all replicas were slow
+				s.patience.more()
 			}
 			return err
 		})

@@ -34,28 +34,28 @@ type reader struct {
 	used      time.Time
 }
 
-// fill reads exactly len(p) bytes at an offset; they are in the file.
-func (r *reader) fill(ctx context.Context, p []byte, off int64) error {
+// fill reads exactly len(p) bytes at an offset; they are in the file. It returns how many it has read.
+func (r *reader) fill(ctx context.Context, p []byte, off int64) (done int, err error) {
 	if len(p) == 0 {
-		return nil
+		return 0, nil
 	}
 	defer r.session.guard()()
 	if err := r.seek(off); err != nil {
-		return err
+		return 0, err
 	}
-	for len(p) > 0 {
+	for done < len(p) {
 		if err := ctx.Err(); err != nil {
-			return err
+			return done, err
 		}
 		r.connected = true
-		n, err := io.ReadFull(r.file, p[:min(len(p), readPiece)])
+		n, err := io.ReadFull(r.file, p[done:min(len(p), done+readPiece)])
 		r.pos += int64(n)
+		done += n
 		if err != nil {
-			return fmt.Errorf("after %d bytes from %d: %w", n, r.pos-int64(n), err)
+			return done, fmt.Errorf("after %d of %d bytes from %d: %w", done, len(p), off, err)
 		}
-		p = p[n:]
 	}
-	return nil
+	return done, nil
 }
 
 // seek goes to an offset. Short ways forward are read: when the library's Seek skips, it forgets to count the bytes, and returns wrong ones

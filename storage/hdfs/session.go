@@ -24,6 +24,8 @@ type session struct {
 	failed func(address string)
 	first  *sync.Mutex // held by the first read of a client that encrypts; see guard
 
+	patience *readPatience // of the store
+
 	broken  atomic.Bool  // the connection to the namenode failed
 	data    atomic.Bool  // a connection to a datanode failed
 	renames atomic.Int64 // sent
@@ -42,7 +44,7 @@ func (s *Store) newSession(ctx context.Context, kind connKind) (*session, error)
 		timeout *= writePatience
 	}
 	alive, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	sess := &session{now: s.options.Now, cancel: cancel, failed: s.health.failed, conns: map[*conn]struct{}{}}
+	sess := &session{now: s.options.Now, cancel: cancel, failed: s.health.failed, patience: &s.patience, conns: map[*conn]struct{}{}}
 	dialer := net.Dialer{Timeout: s.options.DialTimeout, KeepAlive: 30 * time.Second}
 	dial := func(kind connKind, timeout time.Duration) func(context.Context, string, string) (net.Conn, error) {
 		return func(_ context.Context, network, address string) (net.Conn, error) {

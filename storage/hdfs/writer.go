@@ -173,8 +173,8 @@ func (w *writer) createFile(client *hadoop.Client, temp string) (*hadoop.FileWri
 	return file, notFinal(err)
 }
 
-// blockBytes returns the block size of a new file: what is wanted, but not less than the file, up to 2 GiB. The library fails now and then between two
-// blocks, and the namenode sets aside a whole block for each file being written, so that no more is asked for either.
+// blockBytes returns the block size of a new file: what is wanted, but not less than the file, up to 2 GiB. The library fails now and then
+// between two blocks, and the namenode sets aside a whole block for each file being written, so that no more is asked for either.
 func blockBytes(size, wanted, byDefault int64) int64 {
 	if wanted <= 0 {
 		wanted = byDefault

@@ -97,7 +97,7 @@ func TestNamenodeKilledWhileWritersPublish(t *testing.T) {
 	o.MaxAttempts = 40
 	s, err := Open(t.Context(), uri, o)
 	require.NoError(t, err)
-	const pairs, each = 3, 25
+	const pairs, each = 3, 15
 	var committed atomic.Int64
 	half := make(chan struct{})
 	var mu sync.Mutex

@@ -94,7 +94,7 @@ func TestTwoNamenodes(t *testing.T) {
 		var group sync.WaitGroup
 		for writer := range 3 {
 			group.Go(func() {
-				for i := range 15 {
+				for i := range 10 {
 					name := fmt.Sprintf("%d/%d/%d", round, writer, i)
 					data := content(byte(writer), 10_000+i)
 					if !assert.NoError(t, storage.WriteObject(t.Context(), s, name, data)) {

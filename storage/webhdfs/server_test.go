@@ -54,11 +54,13 @@ func openAt(t testing.TB, uri string, opts Options) *Store {
 }
 
 func TestStoreOnServer(t *testing.T) {
+	t.Parallel() // on a cluster that is shared, with the other one
 	c := cluster(t)
 	storetest.Run(t, func(t testing.TB) storage.Store { return openAt(t, uriOf(c), optionsOf(c)) }, "a:b;c,d")
 }
 
 func TestStoreOnErasureCodedDirectory(t *testing.T) {
+	t.Parallel() // on a cluster that is shared, with the other one
 	c := cluster(t)
 	storetest.Run(t, func(t testing.TB) storage.Store {
 		s := openAt(t, uriOf(c), optionsOf(c))

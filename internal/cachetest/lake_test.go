@@ -1,4 +1,4 @@
-package cache_test
+package cachetest
 
 import (
 	"bytes"
@@ -142,11 +142,11 @@ func BenchmarkLake(b *testing.B) {
 }
 
 func (l *lake) bench(b *testing.B, want int, text string, open func() (storage.Store, func())) {
-	begin := cache.CPUTime()
+	begin := cpuTime()
 	for b.Loop() {
 		s, done := open()
 		require.Equal(b, want, l.search(b, s, text))
 		done()
 	}
-	b.ReportMetric(float64(cache.CPUTime()-begin)/float64(b.N)/1e6, "cpu-ms/op")
+	b.ReportMetric(float64(cpuTime()-begin)/float64(b.N)/1e6, "cpu-ms/op")
 }

@@ -1,4 +1,0 @@
-package cache
-
-// CPUTime is cpuTime, for tests in package cache_test.
-var CPUTime = cpuTime
