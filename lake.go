@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/firnlog/firn/catalog"
 	"github.com/firnlog/firn/ingest"
@@ -188,6 +189,19 @@ func (l *Lake) PlanIndex(ctx context.Context, t *Table, opts IndexOptions) (*Ind
 		opts.Parallelism = l.opts.parallelism
 	}
 	return maintain.PlanIndex(ctx, l.raw, t, opts)
+}
+
+// RemoveUnfinished removes what writers that were killed left half written in the storage, hidden from everybody (temporary files, parts
+// of uploads), if it was begun or changed longer than olderThan ago. It returns how many objects these were. Live writers need theirs: leave
+// them a day.
+func (l *Lake) RemoveUnfinished(ctx context.Context, olderThan time.Duration) (removed int, err error) {
+	store, ok := l.raw.(interface {
+		RemoveStale(ctx context.Context, olderThan time.Duration) (int, error)
+	})
+	if !ok {
+		return 0, nil
+	}
+	return store.RemoveStale(ctx, olderThan)
 }
 
 // IndexSize returns how many sidecar indexes a table has, and their bytes together, as the storage lists them.

@@ -4,9 +4,9 @@
 //	firn load    TABLE FILE...
 //	firn search  TABLE QUERY [--from T] [--to T] [--limit N] [--order newest|oldest] [--count] [--columns a,b] [--no-index] [--stats]
 //	firn explain TABLE QUERY [same flags]
-//	firn inspect lake | table TABLE | file PATH | index PATH
+//	firn inspect lake | table TABLE | file PATH | index PATH | cache [DIR]
 //	firn verify  TABLE
-//	firn maintain index TABLE
+//	firn maintain index TABLE | sweep
 //	firn drop    TABLE
 //
 // Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some input lines were rejected.

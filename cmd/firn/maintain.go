@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -35,8 +36,36 @@ func (a *app) maintainCommand() *cobra.Command {
 	}
 	index.Flags().BoolVar(&rebuild, "rebuild", false, "build the indexes of all files anew")
 	index.Flags().BoolVar(&dryRun, "dry-run", false, "only tell what would be built")
-	cmd.AddCommand(index)
+	var olderThan time.Duration
+	sweep := &cobra.Command{
+		Use:   "sweep",
+		Short: "Remove what killed writers left half written in the lake's storage",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.maintainSweep(cmd.Context(), olderThan) },
+	}
+	sweep.Flags().DurationVar(&olderThan, "older-than", 24*time.Hour, "leave what was begun or changed within this `TIME`: it may still be being written")
+	cmd.AddCommand(index, sweep)
 	return cmd
+}
+
+// maintainSweep removes hidden files and uploads that are not under way any more.
+func (a *app) maintainSweep(ctx context.Context, olderThan time.Duration) (err error) {
+	if olderThan < 0 {
+		return usagef("--older-than %v: give a time such as 24h", olderThan)
+	}
+	lake, err := a.openLake(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lake.Close()) }()
+	removed, err := lake.RemoveUnfinished(ctx, olderThan)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(map[string]int{"removed": removed})
+	}
+	return a.printf("%s removed\n", plural(int64(removed), "unfinished object"))
 }
 
 func (a *app) maintainIndex(ctx context.Context, name string, rebuild, dryRun bool) (err error) {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -111,4 +112,24 @@ func TestVerifyAndRepair(t *testing.T) {
 	rebuilt, err := os.ReadFile(sidecars[1])
 	require.NoError(t, err)
 	require.Equal(t, content, rebuilt, "the repaired index differs from the one that loading built")
+}
+
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	r := firnIn(t, dir, `{"_timestamp":"2026-01-01T00:00:00Z","_msg":"one"}`, "load", "web", "-")
+	require.Zero(t, r.code, r.stderr)
+	left := filepath.Join(dir, "lake", "default", ".firn-tmp-left")
+	require.NoError(t, os.WriteFile(left, []byte("half"), 0o600))
+	r = firnIn(t, dir, "", "maintain", "sweep", "--json")
+	require.Zero(t, r.code, r.stderr)
+	require.JSONEq(t, `{"removed": 0}`, r.stdout)
+	require.FileExists(t, left)
+	old := time.Now().Add(-48 * time.Hour)
+	require.NoError(t, os.Chtimes(left, old, old))
+	r = firnIn(t, dir, "", "maintain", "sweep")
+	require.Zero(t, r.code, r.stderr)
+	require.Equal(t, "1 unfinished object removed\n", r.stdout)
+	require.NoFileExists(t, left)
+	r = firnIn(t, dir, "", "search", "web", "one", "--count")
+	require.Equal(t, "1\n", r.stdout, r.stderr)
 }
