@@ -49,10 +49,13 @@ func openPostgres(ctx context.Context, uri, catalogName string) (*sqlPointers, e
 	if err != nil {
 		return nil, err
 	}
-	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, postgresSession)
-		return err
-	}))
+	db := stdlib.OpenDB(*config,
+		stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, postgresSession)
+			return err
+		}),
+		// Whether a connection still works is seen when it is used: a look-up comes before every swap, and is made again.
+		stdlib.OptionShouldPing(func(context.Context, stdlib.ShouldPingParams) bool { return false }))
 	db.SetMaxOpenConns(postgresConnections)
 	db.SetMaxIdleConns(postgresConnections / 2)
 	db.SetConnMaxIdleTime(postgresIdleTime)

@@ -108,7 +108,7 @@ func (c *restClient) do(ctx context.Context, r restRequest) (http.Header, error)
 	}
 	var waited time.Duration
 	refreshed := false
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, longestPause) {
 		header, err := c.once(ctx, r, body)
 		if status := statusOf(err); (status == http.StatusUnauthorized || status == 419) && !refreshed && c.auth.renews() {
 			refreshed = true // the token expired earlier than it said; the request was not carried out

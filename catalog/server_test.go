@@ -244,6 +244,12 @@ func (o *outcomes) write(t *testing.T, l lake, template NewFile, stop <-chan str
 	}
 }
 
+func (o *outcomes) count() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.committed)
+}
+
 // require wants what was acknowledged once, and what was refused not at all.
 func (o *outcomes) require(t *testing.T, l lake) {
 	t.Helper()
@@ -268,8 +274,9 @@ func (o *outcomes) require(t *testing.T, l lake) {
 	t.Logf("%d committed, %d refused, %d unknown", len(o.committed), len(o.not), len(o.unknown))
 }
 
-// disturb lets writers append while something is done to the server, several times at random moments.
-func disturb(t *testing.T, l lake, rounds int, longest time.Duration, blow func()) {
+// disturb lets writers append while something is done to the server, several times at random moments, each time after a few commits
+// more have come through.
+func disturb(t *testing.T, l lake, rounds int, blow func()) {
 	t.Helper()
 	const writers = 3
 	tbl := l.create(t, TableSpec{Name: "web", Properties: map[string]string{"commit.manifest.min-count-to-merge": "8"}})
@@ -282,21 +289,25 @@ func disturb(t *testing.T, l lake, rounds int, longest time.Duration, blow func(
 		done.Go(func() { told.write(t, mine, template, stop) })
 	}
 	random := rand.New(rand.NewPCG(4, uint64(rounds)))
+	progress := func(more int) {
+		start := told.count()
+		require.Eventually(t, func() bool { return told.count() >= start+more }, 2*time.Minute, 5*time.Millisecond, "writers go on")
+	}
 	for range rounds {
-		time.Sleep(time.Duration(random.Int64N(int64(longest))))
+		progress(1 + random.IntN(6))
+		time.Sleep(time.Duration(random.Int64N(int64(100 * time.Millisecond))))
 		blow()
 	}
-	time.Sleep(longest)
+	progress(3)
 	close(stop)
 	done.Wait()
-	require.Greater(t, len(told.committed), rounds)
 	told.require(t, l)
 }
 
 func TestServerPostgresKilled(t *testing.T) {
 	s := testservers.Own(t, "postgres")
 	l := newServerLake(t, postgresOf(s))
-	disturb(t, l, 12, time.Second, func() {
+	disturb(t, l, 12, func() {
 		s.Signal(t, "server", syscall.SIGKILL)
 		s.Up(t)
 	})
@@ -307,7 +318,7 @@ func TestServerPostgresKilled(t *testing.T) {
 func TestServerPostgresFrozen(t *testing.T) {
 	s := testservers.Own(t, "postgres")
 	l := newServerLake(t, postgresOf(s))
-	disturb(t, l, 3, 2*time.Second, func() {
+	disturb(t, l, 3, func() {
 		processes := postgresProcesses(t, postgresOf(s))
 		for _, pid := range processes {
 			_ = syscall.Kill(pid, syscall.SIGSTOP) // some may be gone by now
@@ -358,7 +369,7 @@ func postgresProcesses(t *testing.T, uri string) []int {
 func TestServerRESTKilled(t *testing.T) {
 	s := testservers.Own(t, "rest")
 	l := newServerLake(t, restOf(s))
-	disturb(t, l, 5, 2*time.Second, func() {
+	disturb(t, l, 5, func() {
 		s.Signal(t, "server", syscall.SIGKILL)
 		s.Up(t)
 	})
