@@ -164,7 +164,7 @@ func (s *Store) servedFromMemory(bytes int) {
 }
 
 // serveFile fills p from an open block file. A block of which as much was read as it has is brought into memory while there is room, and
-// in place of others only if it was read several times: however the reads are spread, what is spent on blocks that go again unread is a
+// in place of others only if it was read many times: however the reads are spread, what is spent on blocks that go again unread is a
 // small part of what reading costs.
 func (s *Store) serveFile(o *object, h *handle, n need, p []byte, now int64) bool {
 	s.mu.Lock()
@@ -200,7 +200,7 @@ func (s *Store) serveFile(o *object, h *handle, n need, p []byte, now int64) boo
 
 // worthMemoryLocked tells whether a block of which so many bytes were read from the disk belongs into memory.
 func (s *Store) worthMemoryLocked(served, length int) bool {
-	const readsToReplace = 4
+	const readsToReplace = 16
 	if int64(length) > s.memory.limit {
 		return false
 	}
