@@ -2,6 +2,7 @@ package systest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand"
@@ -273,7 +274,25 @@ func TestErasureCodedLake(t *testing.T) {
 		s.write(t, lake)
 	}
 	require.Empty(t, s.failures)
+	// HDFS acknowledges a file when its data blocks are written; parity that could not be written at once follows in the background.
+	require.Eventually(t, func() bool { return lowRedundancy(t, server) == 0 }, time.Minute, 500*time.Millisecond)
 	server.Signal(t, "datanode0", syscall.SIGKILL)
 	s.check(t)
 	server.Up(t)
+}
+
+// lowRedundancy returns how many erasure coded block groups lack blocks.
+func lowRedundancy(t *testing.T, server *testservers.Server) int {
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.Vars["HDFS_HTTP"]+"/jmx?qry=Hadoop:service=NameNode,name=ECBlockGroupsState", nil)
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	var answer struct {
+		Beans []struct{ LowRedundancyECBlockGroups *int }
+	}
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&answer))
+	require.Len(t, answer.Beans, 1)
+	require.NotNil(t, answer.Beans[0].LowRedundancyECBlockGroups)
+	return *answer.Beans[0].LowRedundancyECBlockGroups
 }

@@ -127,12 +127,18 @@ func (e *RemoteError) temporary() bool {
 
 // temporary tells whether an operation may succeed when it is tried again. All that is not an answer is.
 func temporary(err error) bool {
+	if errors.Is(err, errGivenUp) {
+		return false // after many attempts; operations within operations would multiply them
+	}
 	if remote, ok := errors.AsType[*RemoteError](err); ok {
 		return remote.temporary()
 	}
 	_, ok := errors.AsType[*transportError](err)
 	return ok
 }
+
+// errGivenUp marks errors that were tried again as often as they shall be.
+var errGivenUp = errors.New("given up")
 
 // transportError is a request that brought no whole answer. Whether it was carried out is not known.
 type transportError struct {

@@ -49,7 +49,7 @@ func (t *tries) again(ctx context.Context, err error) error {
 		limit = min(limit, strangerAttempts)
 	}
 	if t.count++; t.count >= limit {
-		return fmt.Errorf("given up after %d attempts (is the cluster well, and its address right?): %w", t.count, err)
+		return fmt.Errorf("%w after %d attempts (is the cluster well, and its address right?): %w", errGivenUp, t.count, err)
 	}
 	t.s.log.DebugContext(ctx, "webhdfs: trying again", "op", t.op, "root", t.s.uri, "attempt", t.count, "error", err)
 	if t.quick > 0 {
