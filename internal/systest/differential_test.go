@@ -315,13 +315,13 @@ func TestDifferentialPlacesCorpora(t *testing.T) {
 	}
 	for _, s := range corpora(t) {
 		if s.limit > 0 {
-			s.limit = 4000
+			s.limit = 1500
 		}
 		for _, at := range places {
 			t.Run(s.name+"/"+at.name, func(t *testing.T) {
 				differential{
-					source: s, columns: oracle.DefaultColumns(), texts: 20, others: 10, seed: 12,
-					writer: firn.WriterOptions{BufferBytes: 8 << 20, TargetFileBytes: 256 << 10},
+					source: s, columns: oracle.DefaultColumns(), texts: 16, others: 8, seed: 12,
+					writer: firn.WriterOptions{BufferBytes: 8 << 20, TargetFileBytes: 128 << 10},
 				}.runAt(t, at)
 			})
 		}

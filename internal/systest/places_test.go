@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -38,7 +39,7 @@ func remotePlaces(t testing.TB) []place {
 			c.Cache = &firn.CacheConfig{Dir: t.TempDir(), Bytes: 2 << 20, Objects: 50, Memory: 256 << 10}
 			return c
 		}},
-		{"minio-rest", minioREST},
+		{"minio-rest", minioREST(t)},
 		{"hdfs", hdfsSQLite},
 		{"webhdfs-erasure-coded", webHDFSErasureCoded},
 	}
@@ -62,16 +63,22 @@ func s3Postgres(t testing.TB) firn.Config {
 	return c
 }
 
-// minioREST is MinIO with a REST catalog of its own that works on it, too.
-func minioREST(t testing.TB) firn.Config {
-	server := testservers.Shared(t, "s3", "S3_SERVER=minio")
-	c := s3Config(server)
-	settings := []string{"REST_WAREHOUSE=" + c.Lake}
-	for _, key := range []string{"S3_ENDPOINT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"} {
-		settings = append(settings, key+"="+server.Vars[key])
+// minioREST is MinIO with a REST catalog that works on it, too. The catalog's server is started when the first lake is made and lives as
+// long as the test t; every lake has a catalog of its own on it.
+func minioREST(t testing.TB) func(testing.TB) firn.Config {
+	catalogs := sync.OnceValue(func() string {
+		server := testservers.Shared(t, "s3", "S3_SERVER=minio")
+		settings := []string{"REST_WAREHOUSE=" + s3Config(server).Lake}
+		for _, key := range []string{"S3_ENDPOINT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"} {
+			settings = append(settings, key+"="+server.Vars[key])
+		}
+		return testservers.Own(t, "rest", settings...).Vars["REST_URI"]
+	})
+	return func(t testing.TB) firn.Config {
+		c := s3Config(testservers.Shared(t, "s3", "S3_SERVER=minio"))
+		c.Catalog = catalogs() + "/c/" + uuid.NewString()
+		return c
 	}
-	c.Catalog = testservers.Own(t, "rest", settings...).Vars["REST_URI"]
-	return c
 }
 
 // hdfsSettings are those of the shared cluster.
