@@ -74,33 +74,19 @@ func openStore(ctx context.Context, p place, o options) (StoreCloser, error) {
 	case "file":
 		store, err = local.New(p.uri)
 	case "s3":
-		settings := o.s3
-		if settings.Logger == nil {
-			settings.Logger = o.logger
-		}
-		store, err = s3.Open(ctx, p.uri, settings)
+		store, err = s3.Open(ctx, p.uri, o.s3)
 	case "hdfs":
 		settings := o.hdfs
-		if settings.Logger == nil {
-			settings.Logger = o.logger
-		}
 		if settings.OpenWebHDFS == nil {
 			settings.OpenWebHDFS = func(ctx context.Context, at hdfs.WebAddress) (storage.Store, error) {
 				web := o.webhdfs
 				web.RootURI, web.Addresses, web.User = at.RootURI, at.Addresses, at.User
-				if web.Logger == nil {
-					web.Logger = o.logger
-				}
 				return webhdfs.Open(ctx, at.URI, web)
 			}
 		}
 		store, err = hdfs.Open(ctx, p.uri, settings)
 	default:
-		settings := o.webhdfs
-		if settings.Logger == nil {
-			settings.Logger = o.logger
-		}
-		store, err = webhdfs.Open(ctx, p.uri, settings)
+		store, err = webhdfs.Open(ctx, p.uri, o.webhdfs)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the lake at %s: %w", p.uri, err)
@@ -113,11 +99,7 @@ func withCache(store StoreCloser, p place, o options) (StoreCloser, error) {
 	if o.diskCache == nil || !p.remote() {
 		return store, nil
 	}
-	settings := *o.diskCache
-	if settings.Logger == nil {
-		settings.Logger = o.logger
-	}
-	cached, err := cache.Open(store, settings)
+	cached, err := cache.Open(store, *o.diskCache)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the disk cache: %w", err)
 	}

@@ -45,6 +45,14 @@ func newOptions(opts []Option) options {
 	for _, set := range opts {
 		set(&o)
 	}
+	for _, logger := range []**slog.Logger{&o.s3.Logger, &o.hdfs.Logger, &o.webhdfs.Logger} {
+		if *logger == nil {
+			*logger = o.logger
+		}
+	}
+	if o.diskCache != nil && o.diskCache.Logger == nil {
+		o.diskCache.Logger = o.logger
+	}
 	return o
 }
 
@@ -87,4 +95,9 @@ func WithHDFS(s HDFSOptions) Option { return func(o *options) { o.hdfs = s } }
 func WithWebHDFS(s WebHDFSOptions) Option { return func(o *options) { o.webhdfs = s } }
 
 // WithDiskCache keeps what is read from a remote storage on local disk. It does nothing for a lake on local disk.
-func WithDiskCache(s DiskCacheOptions) Option { return func(o *options) { o.diskCache = &s } }
+func WithDiskCache(s DiskCacheOptions) Option {
+	return func(o *options) {
+		settings := s // options may be used for several lakes
+		o.diskCache = &settings
+	}
+}

@@ -46,13 +46,18 @@ func (b *bench) load(name, index string, files []string) (loaded, error) {
 	if err != nil {
 		return l, err
 	}
-	if err := json.Unmarshal(out, &l); err != nil {
-		return l, fmt.Errorf("read the report of firn load: %w", err)
+	return l, l.read(out, usage)
+}
+
+// read takes over what firn load reported and what the kernel counted.
+func (l *loaded) read(report []byte, usage *syscall.Rusage) error {
+	if err := json.Unmarshal(report, l); err != nil {
+		return fmt.Errorf("read the report of firn load: %w", err)
 	}
 	l.CPUSeconds = seconds(usage.Utime) + seconds(usage.Stime)
 	l.PeakRSS = int64(usage.Maxrss) << 10 // Linux counts KiB
 	l.Rate = float64(l.InputBytes) / 1e6 / l.CPUSeconds
-	return l, nil
+	return nil
 }
 
 func seconds(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }

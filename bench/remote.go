@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -122,13 +121,7 @@ func (b *bench) loadAt(name string, c firn.Config, flags ...string) (l loaded, e
 	if err != nil {
 		return l, err
 	}
-	l.CPUSeconds = seconds(usage.Utime) + seconds(usage.Stime)
-	if err := json.Unmarshal(out, &l); err != nil {
-		return l, fmt.Errorf("read the report of firn load: %w", err)
-	}
-	l.CPUSeconds = seconds(usage.Utime) + seconds(usage.Stime)
-	l.Rate = float64(l.InputBytes) / 1e6 / l.CPUSeconds
-	return l, nil
+	return l, l.read(out, usage)
 }
 
 func (b *bench) remoteLoads(places []remote) ([]remoteLoad, error) {
@@ -151,15 +144,7 @@ func (b *bench) remoteLoads(places []remote) ([]remoteLoad, error) {
 }
 
 func (b *bench) openConfig(c firn.Config) (*firn.Lake, *firn.Table, error) {
-	lake, err := firn.Open(b.ctx, c.Lake, firn.WithConfig(c))
-	if err != nil {
-		return nil, nil, err
-	}
-	table, err := lake.Table(b.ctx, tableName)
-	if err != nil {
-		return nil, nil, errors.Join(err, lake.Close())
-	}
-	return lake, table, nil
+	return b.open(c.Lake, firn.WithConfig(c))
 }
 
 func (b *bench) remoteScans(places []remote) ([]remoteScan, error) {

@@ -120,8 +120,9 @@ func (b *bench) measureLake(l loaded, queries *[]benchQuery) ([][]measured, erro
 	return all, nil
 }
 
-func (b *bench) open(dir string) (*firn.Lake, *firn.Table, error) {
-	lake, err := firn.Open(b.ctx, dir, firn.MustExist())
+// open opens a lake that is there, and its table.
+func (b *bench) open(location string, opts ...firn.Option) (*firn.Lake, *firn.Table, error) {
+	lake, err := firn.Open(b.ctx, location, append(opts, firn.MustExist())...)
 	if err != nil {
 		return nil, nil, err
 	}

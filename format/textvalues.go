@@ -172,13 +172,18 @@ func (v *textValues) read(dst [][]byte) error {
 	return nil
 }
 
+// plainEnd returns where the first value of data in the PLAIN encoding ends, or 4 if not even its length is there.
+func plainEnd(data []byte) int {
+	if len(data) < 4 {
+		return 4
+	}
+	return 4 + int(binary.LittleEndian.Uint32(data))
+}
+
 func (v *textValues) readPlain(dst [][]byte) error {
 	data := v.data
 	for i := range dst {
-		end := 4
-		if len(data) >= 4 {
-			end += int(binary.LittleEndian.Uint32(data))
-		}
+		end := plainEnd(data)
 		if end > len(data) {
 			var err error
 			if data, end, err = v.more(data); err != nil {
@@ -194,11 +199,8 @@ func (v *textValues) readPlain(dst [][]byte) error {
 // more decompresses more of a page in the PLAIN encoding, until the next value is whole. It returns the data and where the value
 // ends.
 func (v *textValues) more(data []byte) ([]byte, int, error) {
-	end := 4
 	for {
-		if len(data) >= 4 {
-			end = 4 + int(binary.LittleEndian.Uint32(data))
-		}
+		end := plainEnd(data)
 		if end <= len(data) {
 			return data, end, nil
 		}
@@ -246,10 +248,7 @@ func (v *textValues) skip(n int) error {
 func (v *textValues) skipPlain(n int) error {
 	data := v.data
 	for range n {
-		end := 4
-		if len(data) >= 4 {
-			end += int(binary.LittleEndian.Uint32(data))
-		}
+		end := plainEnd(data)
 		if end > len(data) {
 			var err error
 			if data, end, err = v.more(data); err != nil {

@@ -11,6 +11,9 @@ import (
 // listings can leave such files out.
 const TempPrefix = ".firn-tmp-"
 
+// IsTemp reports whether a name is that of an object being written.
+func IsTemp(name string) bool { return strings.HasPrefix(path.Base(name), TempPrefix) }
+
 // CheckName returns an error wrapping ErrInvalidName unless name can name an object in every store: not empty, relative,
 // slash-separated, clean (no empty, "." or ".." element), valid UTF-8, without NUL, and with no element that starts with TempPrefix.
 func CheckName(name string) error {

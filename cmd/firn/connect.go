@@ -58,28 +58,22 @@ func (a *app) options() (firn.Config, []firn.Option, error) {
 	if err != nil {
 		return c, nil, err
 	}
+	settings := firn.CacheConfig{}
+	if c.Cache != nil {
+		settings = *c.Cache
+	}
 	if a.cacheBytes != "" {
 		n, err := humanize.ParseBytes(a.cacheBytes)
 		if err != nil || n == 0 || n > 1<<62 {
 			return c, nil, usagef("--cache-bytes %q: write a number of bytes, or 20GiB", a.cacheBytes)
 		}
-		if c.Cache == nil {
-			c.Cache = &firn.CacheConfig{}
-		}
-		c.Cache.Bytes = firn.ByteSize(n)
+		settings.Bytes = firn.ByteSize(n)
 	}
-	dir, err := a.cacheDirectory(c)
-	if err != nil {
+	if settings.Dir, err = a.cacheDirectory(c); err != nil {
 		return c, nil, err
 	}
-	if dir == "" {
-		c.Cache = nil
-	} else {
-		settings := firn.CacheConfig{}
-		if c.Cache != nil {
-			settings = *c.Cache
-		}
-		settings.Dir = dir
+	c.Cache = nil
+	if settings.Dir != "" {
 		c.Cache = &settings
 	}
 	c.Catalog = cmp.Or(a.catalogURI, a.getenv("FIRN_CATALOG"), c.Catalog)

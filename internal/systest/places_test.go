@@ -2,7 +2,6 @@ package systest
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/firnlog/firn"
 	"github.com/firnlog/firn/internal/testservers"
+	"github.com/firnlog/firn/storage/webhdfs"
 )
 
 // place is a storage with a catalog.
@@ -105,19 +105,14 @@ func webHDFSErasureCoded(t testing.TB) firn.Config {
 }
 
 func webHDFSOn(t testing.TB, server *testservers.Server) firn.Config {
-	host := strings.TrimPrefix(server.Vars["HDFS_HTTP"], "http://")
-	dir, user := "/"+uuid.NewString(), server.Vars["HDFS_USER"]
-	for _, operation := range []string{"MKDIRS", "SETECPOLICY&ecpolicy=XOR-2-1-1024k"} {
-		url := fmt.Sprintf("http://%s/webhdfs/v1%s?op=%s&user.name=%s", host, dir, operation, user)
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, nil)
-		require.NoError(t, err)
-		response, err := http.DefaultClient.Do(request)
-		require.NoError(t, err)
-		require.NoError(t, response.Body.Close())
-		require.Equal(t, http.StatusOK, response.StatusCode, operation)
-	}
+	lake := "webhdfs://" + strings.TrimPrefix(server.Vars["HDFS_HTTP"], "http://") + "/" + uuid.NewString()
+	user := server.Vars["HDFS_USER"]
+	store, err := webhdfs.Open(t.Context(), lake, webhdfs.Options{User: user})
+	require.NoError(t, err)
+	require.NoError(t, store.SetECPolicy(t.Context(), "", "XOR-2-1-1024k"))
+	require.NoError(t, store.Close())
 	return firn.Config{
-		Lake: "webhdfs://" + host + dir, Catalog: sqliteIn(t.TempDir()),
+		Lake: lake, Catalog: sqliteIn(t.TempDir()),
 		HDFS: firn.HDFSConfig{ConfDir: server.Vars["HADOOP_CONF_DIR"], User: user},
 	}
 }

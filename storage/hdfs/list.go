@@ -48,7 +48,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[storage.Info,
 func (s *Store) RemoveStale(ctx context.Context, olderThan time.Duration) (removed int, err error) {
 	limit := s.options.Now().Add(-olderThan)
 	err = s.walk(ctx, ".", "", func(info storage.Info) error {
-		if !strings.HasPrefix(path.Base(info.Name), storage.TempPrefix) || info.ModTime.After(limit) {
+		if !storage.IsTemp(info.Name) || info.ModTime.After(limit) {
 			return nil
 		}
 		err := s.retry(ctx, "delete", func(int) error { return s.remove(ctx, s.path(info.Name)) })

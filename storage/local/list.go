@@ -28,7 +28,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[storage.Info,
 			return // no object has a name with such a prefix
 		}
 		visit := func(info storage.Info) error {
-			if isTemp(info.Name) || storage.CheckName(info.Name) != nil {
+			if storage.IsTemp(info.Name) || storage.CheckName(info.Name) != nil {
 				return nil
 			}
 			if !yield(info, nil) {
@@ -48,7 +48,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[storage.Info,
 func (s *Store) RemoveStale(ctx context.Context, olderThan time.Duration) (removed int, err error) {
 	limit := s.now().Add(-olderThan)
 	err = s.walk(ctx, ".", "", func(info storage.Info) error {
-		if !isTemp(info.Name) || info.ModTime.After(limit) {
+		if !storage.IsTemp(info.Name) || info.ModTime.After(limit) {
 			return nil
 		}
 		err := s.root.Remove(filepath.FromSlash(info.Name))
@@ -67,9 +67,6 @@ func (s *Store) RemoveStale(ctx context.Context, olderThan time.Duration) (remov
 	}
 	return removed, nil
 }
-
-// isTemp reports whether a file is the hidden file of a writer.
-func isTemp(name string) bool { return strings.HasPrefix(path.Base(name), storage.TempPrefix) }
 
 // walk visits the regular files of a directory and those below it whose names start with prefix, hidden ones included, in byte order
 // of the names. What vanishes during the walk is left out.

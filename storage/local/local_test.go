@@ -36,7 +36,7 @@ func requireNoTemp(t testing.TB, dir string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(dir, func(file string, _ os.DirEntry, err error) error {
 		require.NoError(t, err)
-		require.False(t, isTemp(filepath.ToSlash(file)), "temporary file %s was left", file)
+		require.False(t, storage.IsTemp(filepath.ToSlash(file)), "temporary file %s was left", file)
 		return nil
 	}))
 }

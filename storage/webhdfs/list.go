@@ -26,7 +26,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[storage.Info,
 			}
 		}
 		err := s.walk(ctx, dir, prefix, func(info storage.Info) error {
-			if isTemp(info.Name) || checkName(info.Name) != nil {
+			if storage.IsTemp(info.Name) || checkName(info.Name) != nil {
 				return nil
 			}
 			if !yield(info, nil) {
@@ -45,7 +45,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[storage.Info,
 func (s *Store) RemoveStale(ctx context.Context, olderThan time.Duration) (removed int, err error) {
 	limit := s.now().Add(-olderThan)
 	err = s.walk(ctx, "", "", func(info storage.Info) error {
-		if !isTemp(info.Name) || info.ModTime.After(limit) {
+		if !storage.IsTemp(info.Name) || info.ModTime.After(limit) {
 			return nil
 		}
 		err := s.remove(ctx, s.path(info.Name))
@@ -63,9 +63,6 @@ func (s *Store) RemoveStale(ctx context.Context, olderThan time.Duration) (remov
 	}
 	return removed, nil
 }
-
-// isTemp tells whether a file is the hidden file of a writer.
-func isTemp(name string) bool { return strings.HasPrefix(path.Base(name), storage.TempPrefix) }
 
 // walk visits the files of a directory and those below it whose names start with prefix, hidden ones included, in byte order of the
 // names. What vanishes during the walk is left out.
