@@ -88,6 +88,13 @@ await() {
   done
 }
 
+# replace FILE: write standard input to FILE, which readers see whole at any time:
+# a *-up script also runs where clients are reading the settings of a running server.
+replace() {
+  cat >"$1.new.$$"
+  if cmp -s "$1.new.$$" "$1"; then rm -f "$1.new.$$"; else mv -f "$1.new.$$" "$1"; fi
+}
+
 port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # tidy DIR: delete the data of a stopped server when PURGE=1.
