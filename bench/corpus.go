@@ -35,7 +35,7 @@ func (b *bench) openCorpora() error {
 		if dir == "" {
 			dir = filepath.Join("..", "shared", "data")
 		}
-		for _, name := range defaultCorpora {
+		for _, name := range b.defaults {
 			path := filepath.Join(dir, name+".jsonl.zst")
 			if _, err := os.Stat(path); err == nil {
 				paths = append(paths, path)

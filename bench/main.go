@@ -4,10 +4,12 @@
 //	go run ./bench [--corpus FILE]... [--data DIR] [--rows N] [--json FILE] [--reps N]   loads and searches
 //	go run ./bench stages [same flags]                                                    what each stage of a load costs
 //	go run ./bench size   [same flags]                                                    data files against those of DuckDB
+//	go run ./bench index  [same flags] [--only SECTION,…] [--pprof FILE]                  what indexes cost and gain, with the targets
 //	scripts/servers/with-servers go run ./bench remote [same flags]                       lakes on S3 and HDFS against local disk
 //
-// The corpora are JSON lines, plain, gzip or zstd. Without --corpus they are iotdb, k8s_nezha and web_access in --data (default
-// $FIRN_DATA, else ../shared/data), and generated lines if those are not there. The rates are MB (10^6 bytes) of uncompressed JSON.
+// The corpora are JSON lines, plain, gzip or zstd. Without --corpus they are iotdb, k8s_nezha and web_access (for index nine of them) in
+// --data (default $FIRN_DATA, else ../shared/data), and generated lines if those are not there. The rates are MB (10^6 bytes) of
+// uncompressed JSON.
 package main
 
 import (
@@ -42,6 +44,8 @@ type settings struct {
 	json    string
 	reps    int
 	scratch string
+	only    []string // sections of index; none: all
+	pprof   string   // file for the CPU profile of building indexes
 }
 
 // bench is one run of the program.
@@ -52,6 +56,8 @@ type bench struct {
 	corpora []corpus
 	program string // the firn program
 	machine machine
+
+	defaults []string // corpora that are looked for without --corpus
 }
 
 // machine says where the numbers come from.
@@ -67,7 +73,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		verb, args = args[0], args[1:]
 	}
-	b := &bench{ctx: ctx, out: out, machine: thisMachine()}
+	b := &bench{ctx: ctx, out: out, machine: thisMachine(), defaults: defaultCorpora}
 	flags := flag.NewFlagSet("bench "+verb, flag.ContinueOnError)
 	flags.Func("corpus", "a file of JSON lines; repeatable", func(s string) error { b.settings.corpora = append(b.settings.corpora, s); return nil })
 	flags.StringVar(&b.data, "data", os.Getenv("FIRN_DATA"), "directory of the default corpora")
@@ -75,6 +81,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&b.json, "json", "", "also write the results to this file")
 	flags.IntVar(&b.reps, "reps", 7, "warm repetitions of each query; the median is shown")
 	flags.StringVar(&b.scratch, "scratch", "", "directory for the lakes (default: a temporary one)")
+	if verb == "index" {
+		b.defaults = indexCorpora
+		flags.Func("only", "sections to run, separated by commas: "+strings.Join(indexSectionNames(), ", "), b.setOnly)
+		flags.StringVar(&b.pprof, "pprof", "", "write a CPU profile of section build to this file")
+	}
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -104,8 +115,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		result, err = b.sizes()
 	case "remote":
 		result, err = b.remote()
+	case "index":
+		result, err = b.index()
 	default:
-		err = fmt.Errorf("unknown verb %q: want nothing, stages, size or remote", verb)
+		err = fmt.Errorf("unknown verb %q: want nothing, stages, size, remote or index", verb)
 	}
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/firnlog/firn"
@@ -156,7 +155,6 @@ func (b *bench) cacheHit(local, cached firn.Config, q benchQuery) (h cacheHit, e
 			}
 		}
 	}
-	median := func(list []float64) float64 { slices.Sort(list); return list[len(list)/2] }
 	h.LocalMS, h.CachedMS, h.LocalCPU, h.CacheCPU = median(wall[0]), median(wall[1]), median(cpu[0]), median(cpu[1])
 	h.Speed = h.LocalMS / h.CachedMS
 	return h, nil

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -37,7 +38,7 @@ type duckdbSize struct {
 
 // sizes loads each corpus and has DuckDB write the same rows again.
 func (b *bench) sizes() ([]sized, error) {
-	python := filepath.Join(".venv", "bin", "python")
+	python := pythonPath
 	if _, err := os.Stat(python); err != nil {
 		return nil, fmt.Errorf("%w; scripts/python-env installs DuckDB there", err)
 	}
@@ -96,34 +97,49 @@ func (b *bench) size(python string, c corpus) (s sized, err error) {
 		return s, err
 	}
 	s = sized{Corpus: c.Name, Files: len(files)}
-	days := map[string][]string{}
 	for _, f := range files {
 		s.Rows += f.Rows
 		s.Bytes += f.Size
-		day := fmt.Sprintf("%08v", f.Partition[firn.PartitionDay])
-		days[day] = append(days[day], strings.TrimPrefix(f.Path, "file://"))
 	}
-	input, err := json.Marshal(days)
-	if err != nil {
+	if s.DuckDB, err = b.duckdb(python, files); err != nil {
 		return s, err
-	}
-	scratch, err := os.MkdirTemp(b.scratch, "duckdb-")
-	if err != nil {
-		return s, err
-	}
-	cmd := exec.CommandContext(b.ctx, python, filepath.Join("scripts", "duckdb-size.py"), scratch)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return s, fmt.Errorf("duckdb-size.py: %w\n%s", err, stderr.String())
-	}
-	if err := json.Unmarshal(stdout.Bytes(), &s.DuckDB); err != nil {
-		return s, err
-	}
-	if s.DuckDB.Rows != s.Rows {
-		return s, fmt.Errorf("DuckDB wrote %d rows, the table has %d", s.DuckDB.Rows, s.Rows)
 	}
 	s.Columns, s.DuckDB.Ours = s.DuckDB.Ours, nil
 	s.Ratio = float64(s.Bytes) / float64(s.DuckDB.Bytes)
 	return s, nil
 }
+
+// duckdb has DuckDB write the rows of data files on local disk again, a file a day.
+func (b *bench) duckdb(python string, files []firn.DataFile) (d duckdbSize, err error) {
+	days, rows := map[string][]string{}, int64(0)
+	for _, f := range files {
+		day := fmt.Sprintf("%08v", f.Partition[firn.PartitionDay])
+		days[day] = append(days[day], strings.TrimPrefix(f.Path, "file://"))
+		rows += f.Rows
+	}
+	input, err := json.Marshal(days)
+	if err != nil {
+		return d, err
+	}
+	scratch, err := os.MkdirTemp(b.scratch, "duckdb-")
+	if err != nil {
+		return d, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	cmd := exec.CommandContext(b.ctx, python, filepath.Join("scripts", "duckdb-size.py"), scratch)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return d, fmt.Errorf("duckdb-size.py: %w\n%s", err, stderr.String())
+	}
+	if err := json.Unmarshal(stdout.Bytes(), &d); err != nil {
+		return d, err
+	}
+	if d.Rows != rows {
+		return d, fmt.Errorf("DuckDB wrote %d rows, the table has %d", d.Rows, rows)
+	}
+	return d, nil
+}
+
+// pythonPath is the interpreter that scripts/python-env sets up.
+var pythonPath = filepath.Join(".venv", "bin", "python")

@@ -17,7 +17,6 @@ import (
 	"github.com/firnlog/firn"
 	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/index"
-	"github.com/firnlog/firn/index/analyzer"
 )
 
 // stageBytes is how much of each corpus the stages are measured on: it is kept in memory.
@@ -257,12 +256,7 @@ func (s *stageRun) addGroup(batches []arrow.RecordBatch) error {
 }
 
 func (s *stageRun) tokenise() error {
-	var scanner analyzer.Scanner
-	for _, message := range s.messages {
-		scanner.Reset(message)
-		for _, ok := scanner.Next(); ok; _, ok = scanner.Next() {
-		}
-	}
+	tokeniseAll(s.messages)
 	return nil
 }
 
