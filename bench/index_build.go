@@ -39,8 +39,8 @@ func (c buildCost) rate(cpu float64) float64 { return float64(c.TextBytes) / 1e6
 
 // builds measures building the indexes alone.
 func (x *indexBench) builds() (err error) {
-	x.section(fmt.Sprintf("Building bitmap and bloom of log_msg alone: MB of message text per CPU-second (garbage collection included), in files as large as those "+
-		"of the lake, median of %d rounds", buildRounds))
+	x.section(fmt.Sprintf("Building bitmap and bloom of log_msg alone: MB of message text per CPU-second (garbage collection included), in files as "+
+		"large as those of the lake, median of %d rounds", buildRounds))
 	x.row("corpus", "text MB", "files", "tokenise", "table", "finish s", "finish part", "bloom only", "both", "target")
 	if x.pprof != "" {
 		f, err := os.Create(x.pprof)

@@ -31,10 +31,7 @@ type smallFilesCost struct {
 	Before   int64            `json:"requests_before_data"` // all reads but those of data files
 }
 
-// readKinds are what a lake's objects are.
-var readKinds = []string{"metadata", "pack", "sidecar", "data"}
-
-// readKind says what an object of a lake is.
+// readKind says what an object of a lake is: metadata, data, pack or sidecar.
 func readKind(name string) string {
 	switch {
 	case strings.Contains(name, "/metadata/"):
@@ -84,7 +81,8 @@ func (x *indexBench) smallFiles() error {
 	if x.rows > 0 {
 		files = int(min(int64(files), max(200, x.rows/20)))
 	}
-	x.section(fmt.Sprintf("A needle in %d small files of one partition: ranged reads of an engine just started, store with the traits of a remote one", files))
+	x.section(fmt.Sprintf("A needle in %d small files of one partition: ranged reads of an engine just started, from a store with the traits of "+
+		"a remote one", files))
 	lake, err := makeSmallFiles(x.ctx, mem.New(), "sqlite://"+filepath.Join(x.scratch, "small.db"), files)
 	if err != nil {
 		return err
@@ -112,10 +110,12 @@ func (x *indexBench) smallFiles() error {
 			x.result.Files = append(x.result.Files, c)
 			verdict := ""
 			if pack && text == lake.needle {
-				verdict = x.atMost(fmt.Sprintf("needle in %d small files through the pack, ranged reads before data", files), float64(c.Before), smallFilesTarget, "").text()
+				what := fmt.Sprintf("needle in %d small files through the pack, ranged reads before data", files)
+				verdict = x.atMost(what, float64(c.Before), smallFilesTarget, "").text()
 			}
 			before := c.Bytes["metadata"] + c.Bytes["pack"] + c.Bytes["sidecar"]
-			x.row(state, text, c.Hits, c.Requests["metadata"], c.Requests["pack"], c.Requests["sidecar"], c.Before, c.Requests["data"], before/1000, c.Bytes["data"]/1000, verdict)
+			x.row(state, text, c.Hits, c.Requests["metadata"], c.Requests["pack"], c.Requests["sidecar"], c.Before, c.Requests["data"],
+				before/1000, c.Bytes["data"]/1000, verdict)
 		}
 	}
 	return nil

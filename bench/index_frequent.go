@@ -28,7 +28,8 @@ type frequentWord struct {
 
 // frequentWords counts frequent words with indexes and without.
 func (x *indexBench) frequentWords() error {
-	x.section("count(has_token(log_msg, word)) of words in more than 30 % of the rows, with the default indexes and by scan (indexes not used); warm, median")
+	x.section("count(has_token(log_msg, word)) of words in more than 30 % of the rows, with the default indexes and by scan (indexes not used); " +
+		"warm, median")
 	x.row("corpus", "word", "rows", "part", "index ms", "scan ms", "faster", "CPU faster", "rows dec.", "target")
 	for _, c := range x.corpora {
 		if c.Bytes < smallCorpus && x.rows == 0 {
@@ -60,8 +61,8 @@ func (x *indexBench) frequentWords() error {
 				fmt.Sprintf("%.1f x", f.ScanCPU/f.IndexCPU), f.RowsDecoded, verdict.text())
 		}
 		if worst > 0 {
-			x.atLeast("count of a word in > 30 % of the rows, times as fast as by scan, slowest, "+c.Name, worst, frequentTarget, "x")
-			x.atMost("the same, rows decoded, most, "+c.Name, float64(decoded), 0, "rows")
+			x.atLeast("count of a word in > 30 % of the rows / by scan, speed, slowest, "+c.Name, worst, frequentTarget, "times")
+			x.atMost("count of a word in > 30 % of the rows, rows decoded, most, "+c.Name, float64(decoded), 0, "rows")
 		} else {
 			x.row(c.Name, "no word is in so many rows")
 		}

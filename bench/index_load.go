@@ -30,9 +30,10 @@ func (c loadCost) rate(index string) float64 { return float64(c.JSONBytes) / 1e6
 // loadCosts loads each large corpus in all ways, by turns.
 func (x *indexBench) loadCosts() error {
 	reps := max(1, (x.reps-1)/2)
-	x.section(fmt.Sprintf("CPU of `firn load` by the indexes of log_msg: seconds of the process, median of %d, taken by turns; ratio to none; MB of JSON per "+
-		"CPU-second; peak RSS with both", reps))
-	x.row("corpus", "JSON MB", "none", "bloom", "bitmap", "both", "bloom/none", "bitmap/none", "both/none", "target", "none MB/s", "both MB/s", "target", "RSS MB")
+	x.section(fmt.Sprintf("CPU of `firn load` by the indexes of log_msg: seconds of the process, median of %d, taken by turns; ratio to none; MB "+
+		"of JSON per CPU-second; peak RSS with both", reps))
+	x.row("corpus", "JSON MB", "none", "bloom", "bitmap", "both", "bloom/none", "bitmap/none", "both/none", "target", "none MB/s", "both MB/s",
+		"target", "RSS MB")
 	sum := loadCost{Corpus: "together", CPU: map[string]float64{}, PeakRSS: map[string]int64{}, Reps: reps}
 	for _, c := range x.corpora {
 		if c.Bytes < smallCorpus && x.rows == 0 {

@@ -30,8 +30,8 @@ func (remoteTraits) Traits() storage.Traits { return storage.RemoteTraits() }
 
 // memory opens all sidecars of each lake and keeps them.
 func (x *indexBench) memory() error {
-	x.section("Memory of opened sidecars before anything is looked up, relative to their size; heap: growth after garbage collection, all sidecars of the lake " +
-		"opened again and again (each at least 200 times together)")
+	x.section("Memory of opened sidecars before anything is looked up, relative to their size; heap: growth after garbage collection, all sidecars " +
+		"of the lake opened again and again (each at least 200 times together)")
 	x.row("lake", "store", "sidecars", "MB", "says MB", "says", "heap MB", "heap", "target")
 	for _, name := range append(x.corpusNames(), "mixed") {
 		l, err := x.lake(name)
@@ -52,7 +52,8 @@ func (x *indexBench) memory() error {
 			if _, ok := bitmapTargets[name]; ok {
 				verdict = x.atMost(fmt.Sprintf("memory of opened sidecars / their size, %s, %s store", name, kind), heap, memoryTarget, "%").text()
 			}
-			x.row(name, kind, c.Sidecars, mb(c.SidecarBytes), mb(c.Claimed), percent(c.Claimed, c.SidecarBytes), mb(c.Heap), fmt.Sprintf("%.2f %%", heap), verdict)
+			x.row(name, kind, c.Sidecars, mb(c.SidecarBytes), mb(c.Claimed), percent(c.Claimed, c.SidecarBytes), mb(c.Heap),
+				fmt.Sprintf("%.2f %%", heap), verdict)
 		}
 	}
 	return nil

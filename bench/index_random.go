@@ -20,7 +20,7 @@ type randomQuery struct {
 	Count   bool // else: rows are fetched
 }
 
-// String says what is asked.
+// String says what is asked, on one line.
 func (q randomQuery) String() string {
 	var b strings.Builder
 	if q.Count {
@@ -32,7 +32,7 @@ func (q randomQuery) String() string {
 	if !q.Request.From.IsZero() {
 		fmt.Fprintf(&b, " [%s, +%v)", q.Request.From.Format(time.RFC3339), q.Request.To.Sub(q.Request.From).Round(time.Second))
 	}
-	return b.String()
+	return strings.ReplaceAll(b.String(), "\n", `\n`)
 }
 
 // queryMaker makes random queries from what a lake holds.

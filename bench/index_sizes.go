@@ -39,7 +39,9 @@ type indexSize struct {
 func (s indexSize) falsePositives() float64 { return float64(s.Found) / float64(max(s.Asked, 1)) }
 
 // bitsPerToken is what the bloom filters spend.
-func (s indexSize) bitsPerToken() float64 { return 8 * float64(s.BloomBytes) / float64(max(s.Tokens, 1)) }
+func (s indexSize) bitsPerToken() float64 {
+	return 8 * float64(s.BloomBytes) / float64(max(s.Tokens, 1))
+}
 
 // bloomLimit is how many bits a token a Bloom filter needs at least for a false positive rate.
 func bloomLimit(p float64) float64 { return math.Log2(1/p) / math.Ln2 }
@@ -48,7 +50,8 @@ func bloomLimit(p float64) float64 { return math.Log2(1/p) / math.Ln2 }
 func (x *indexBench) sizes() error {
 	x.section("Sizes with the default indexes, relative to the data files; false positives: absent tokens (a third each words, numbers, ids) asked " +
 		"of each file's filter; limit: log2(1/p)/ln 2 bits a token")
-	x.row("lake", "rows", "files", "data MB", "bitmap MB", "bitmap", "target", "bloom MB", "bloom", "target", "false pos.", "bits/token", "limit", "tokens")
+	x.row("lake", "rows", "files", "data MB", "bitmap MB", "bitmap", "target", "bloom MB", "bloom", "target", "false pos.",
+		"bits/token", "limit", "tokens")
 	for _, name := range append(x.corpusNames(), "mixed") {
 		l, err := x.lake(name)
 		if err != nil {
