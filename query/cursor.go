@@ -81,7 +81,7 @@ func (c *cursor) open(ctx context.Context) (*chunk, error) {
 	}
 	c.rest, c.left = rangesOf(c.file.bounds.may), int64(c.file.bounds.may.Cardinality())
 	piece := c.cut(c.pieceRows())
-	if c.left > 0 && !c.trusted() {
+	if c.left > 0 && !p.trusted(c.file) {
 		return c.sortFile(ctx)
 	}
 	first, err := c.load(ctx, piece)
@@ -91,18 +91,18 @@ func (c *cursor) open(ctx context.Context) (*chunk, error) {
 	return first, err
 }
 
-// trusted says whether the file claims, everywhere, to be sorted by time, and nothing known so far contradicts it. The rows
+// trusted says whether an opened file claims, everywhere, to be sorted by time, and nothing known so far contradicts it. The rows
 // that are read are checked again.
-func (c *cursor) trusted() bool {
-	t := c.reading.scan.planner.time
+func (p *planner) trusted(f *filePlan) bool {
+	t := p.time
 	if t.Type == format.TypeInvalid {
 		return true // only ordered by place
 	}
-	if !c.file.data.TimeSorted || !c.file.file.Sorted() {
+	if !f.data.TimeSorted || !f.file.Sorted() {
 		return false
 	}
 	highest := int64(math.MinInt64)
-	groups := c.file.file.RowGroups()
+	groups := f.file.RowGroups()
 	for i := range groups {
 		b, _ := groups[i].Bounds(t.ID)
 		low, okLow := b.Min.(int64)

@@ -88,6 +88,8 @@ type Engine struct {
 	now         func() time.Time
 	sizes       pieceSizes
 
+	patternIndex func(*index.Sidecar) patternIndex // what tests put in the place of sidecars; nil: nothing
+
 	mu     sync.Mutex
 	warned *simplelru.LRU[string, struct{}] // sidecars that were complained about
 }

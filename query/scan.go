@@ -121,8 +121,7 @@ type countPiece struct {
 	rows     []format.RowRange
 }
 
-// countKnown counts the rows of a file that are known to match, and returns what must be read for the rest: a piece for each row group. Row groups of
-// a remote store of which little is to be read share a piece.
+// countKnown counts the rows of a file that are known to match, and returns what must be read for the rest, in pieces.
 func (r *reading) countKnown(ctx context.Context, position int) (int64, []countPiece, error) {
 	p, f := r.scan.planner, r.scan.files[position]
 	if err := p.finish(ctx, f, false); err != nil || f.skipped != "" {
@@ -134,27 +133,35 @@ func (r *reading) countKnown(ctx context.Context, position int) (int64, []countP
 	if err := p.finish(ctx, f, true); err != nil {
 		return 0, nil, err
 	}
-	open := f.bounds.may.AndNot(f.bounds.must)
 	var pieces []countPiece
+	for _, rows := range p.cutByRowGroups(f, f.bounds.may.AndNot(f.bounds.must), residualFields(f.residual, nil)) {
+		pieces = append(pieces, countPiece{f, position, rows})
+	}
+	return int64(f.bounds.must.Cardinality()), pieces, nil
+}
+
+// cutByRowGroups cuts rows of an opened file, of which these fields are to be read, into pieces: one for each row group. Row groups of a remote store of
+// which little is to be read share a piece.
+func (p *planner) cutByRowGroups(f *filePlan, set *index.RowSet, fields []int) (pieces [][]format.RowRange) {
 	last := int64(0) // bytes of the last piece
 	for _, g := range f.file.RowGroups() {
-		rows := rangesOf(open.And(index.RowsInRange(f.rows, g.FirstRow, g.FirstRow+g.Rows)))
+		rows := rangesOf(set.And(index.RowsInRange(f.rows, g.FirstRow, g.FirstRow+g.Rows)))
 		if len(rows) == 0 {
 			continue
 		}
 		bytes := int64(wholeBytes)
 		if p.engine.remote() {
-			bytes = f.file.EstimateBytes(residualFields(f.residual, nil), rows)
+			bytes = f.file.EstimateBytes(fields, rows)
 		}
 		if n := len(pieces); n > 0 && last+bytes <= wholeBytes {
-			pieces[n-1].rows = append(pieces[n-1].rows, rows...)
+			pieces[n-1] = append(pieces[n-1], rows...)
 			last += bytes
 			continue
 		}
-		pieces = append(pieces, countPiece{f, position, rows})
+		pieces = append(pieces, rows)
 		last = bytes
 	}
-	return int64(f.bounds.must.Cardinality()), pieces, nil
+	return pieces
 }
 
 // knownCount returns the number of matching rows if the bounds tell it, or if it is that of a token which the index counted.

@@ -1,0 +1,363 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/firnlog/firn/format"
+	"github.com/firnlog/firn/index"
+	"github.com/firnlog/firn/index/analyzer"
+)
+
+// patternIndex is what a sidecar tells about patterns: see index.Sidecar.
+type patternIndex interface {
+	Patterns(ctx context.Context, fieldID int) (patterns []index.Pattern, rest *index.RowSet, err error)
+	PatternOfRows(ctx context.Context, fieldID int) ([]uint32, error)
+}
+
+// patternFile is a data file whose rows are counted.
+type patternFile struct {
+	run      *patternRun
+	number   uint32 // in run.files
+	plan     *filePlan
+	side     int
+	position int  // in scan.files
+	sorted   bool // by time
+}
+
+// fewPatternRows is how many rows are read faster than the pattern of each row of a file.
+const fewPatternRows = 16
+
+// noPattern is what an index says of rows that are in none of its patterns.
+const noPattern = ^uint32(0)
+
+func (f *patternFile) of() *patternSide { return f.run.sides[f.side] }
+
+// pass goes through the rows of all files.
+func (run *patternRun) pass(ctx context.Context) error {
+	for i, side := range run.sides {
+		ctx := withCounters(ctx, &side.reading.counts)
+		var files []*patternFile
+		for j := range run.files {
+			if run.files[j].side == i {
+				files = append(files, &run.files[j])
+			}
+		}
+		err := side.scan.planner.parallel(ctx, len(files), func(ctx context.Context, i int) error { return files[i].count(ctx) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inSlot runs do when there is a free slot.
+func (run *patternRun) inSlot(ctx context.Context, do func() error) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case run.slots <- struct{}{}:
+	}
+	defer func() { <-run.slots }()
+	return do()
+}
+
+// count counts the matching rows of a file, of which the indexes know some.
+func (f *patternFile) count(ctx context.Context) error {
+	p, plan := f.of().scan.planner, f.plan
+	if err := p.finish(ctx, plan, true); err != nil || plan.skipped != "" {
+		return err
+	}
+	f.sorted = p.trusted(plan)
+	must, may := plan.bounds.must, plan.bounds.may
+	known := index.NoRows(plan.rows)
+	var column patternColumn
+	if may.Cardinality() > fewPatternRows {
+		sidecar, err := f.openIndex(ctx)
+		if err != nil {
+			return err
+		}
+		if sidecar != nil {
+			known, column = f.knownRows(ctx, sidecar), patternColumn{file: f, index: sidecar, lock: newPlanLock()}
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	do := func(work func(ctx context.Context) error) {
+		group.Go(func() error { return f.run.inSlot(ctx, func() error { return work(ctx) }) })
+	}
+	if certain := must.And(known); !certain.IsEmpty() {
+		do(func(ctx context.Context) error { return column.countCertain(ctx, certain, certain.Equal(known)) })
+	}
+	for _, rows := range f.cut(may.And(known).AndNot(must)) {
+		do(func(ctx context.Context) error { return column.countOpen(ctx, rows) })
+	}
+	for _, rows := range f.cut(must.AndNot(known)) {
+		do(func(ctx context.Context) error { return f.countTexts(ctx, rows, false) })
+	}
+	for _, rows := range f.cut(may.AndNot(must).AndNot(known)) {
+		do(func(ctx context.Context) error { return f.countTexts(ctx, rows, true) })
+	}
+	return group.Wait()
+}
+
+// cut cuts rows into pieces that are worked on at once.
+func (f *patternFile) cut(rows *index.RowSet) [][]format.RowRange {
+	if rows.IsEmpty() {
+		return nil
+	}
+	return f.of().scan.planner.cutByRowGroups(f.plan, rows, residualFields(f.plan.residual, []format.Field{f.of().field}))
+}
+
+// openIndex opens the sidecar of a file if it may be used and may know patterns; else it returns nil.
+func (f *patternFile) openIndex(ctx context.Context) (patternIndex, error) {
+	p := f.of().scan.planner
+	if p.request.NoIndex || !f.sorted || !p.indexed[f.of().field.ID] || f.plan.sidecarName == "" {
+		return nil, nil
+	}
+	sidecar, problem, err := p.engine.openSidecar(ctx, f.plan)
+	if err != nil {
+		return nil, fmt.Errorf("reading the sidecar of %s: %w", f.plan.data.Path, err)
+	}
+	if problem != "" {
+		return nil, f.noteProblem(ctx, problem)
+	}
+	if p.engine.patternIndex != nil {
+		return p.engine.patternIndex(sidecar), nil
+	}
+	return sidecar, nil
+}
+
+// noteProblem remembers for Stats that the sidecar was no help.
+func (f *patternFile) noteProblem(ctx context.Context, problem IndexProblem) error {
+	if err := f.plan.mu.lock(ctx); err != nil {
+		return err
+	}
+	defer f.plan.mu.Unlock()
+	if f.plan.problem == "" {
+		f.plan.problem = problem
+	}
+	return nil
+}
+
+// drop remembers that the sidecar failed, unless the context ended, which is the only error.
+func (f *patternFile) drop(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return f.noteProblem(ctx, f.of().scan.planner.engine.dropSidecar(f.plan, err))
+}
+
+// knownRows returns the rows of which the sidecar knows the pattern. Trouble with it means none.
+func (f *patternFile) knownRows(ctx context.Context, sidecar patternIndex) *index.RowSet {
+	p := f.of().scan.planner
+	defer p.engine.cache.remeasure(sidecarKey(f.plan.sidecarName))
+	patterns, rest, err := sidecar.Patterns(ctx, f.of().field.ID)
+	if err == nil && len(patterns) > 0 && rest.Universe() == f.plan.rows {
+		return rest.Not()
+	}
+	if err != nil && ctx.Err() == nil {
+		_ = f.drop(ctx, err) // the caller looks at the context
+	}
+	return index.NoRows(f.plan.rows)
+}
+
+// countTexts reads the texts of rows and counts those that match: if open, those for which the residual is true.
+func (f *patternFile) countTexts(ctx context.Context, rows []format.RowRange, open bool) error {
+	side, spans := f.of(), newPatternSpans(f)
+	also := []format.Field{side.field}
+	timed := !f.sorted && side.scan.planner.time.Type != format.TypeInvalid
+	if timed {
+		also = append(also, side.scan.planner.time)
+	}
+	var signer analyzer.Signer
+	use := func(b *format.Batch, hits []int32) {
+		texts, times := b.Columns[0].Texts, []int64(nil)
+		if timed {
+			times = timesOf(&b.Columns[1])
+		}
+		missing := int64(0)
+		for _, row := range hits {
+			switch text := texts[row]; {
+			case text == nil:
+				missing++
+			case timed:
+				spans.add(signer.Signature(text), b.Ordinals[row], times[row])
+			default:
+				spans.add(signer.Signature(text), b.Ordinals[row], 0)
+			}
+		}
+		side.rows.Add(int64(len(hits)))
+		side.noText.Add(missing)
+	}
+	err := f.read(ctx, rows, also, open, use)
+	spans.flush()
+	return err
+}
+
+// read calls use with rows of the file, and the first columns of them: if open, only with those for which the residual is true.
+func (f *patternFile) read(ctx context.Context, rows []format.RowRange, fields []format.Field, open bool, use func(b *format.Batch, hits []int32)) error {
+	r := f.of().reading
+	if open {
+		return r.check(ctx, f.plan, f.position, rows, fields, use)
+	}
+	var every []int32
+	return r.read(ctx, f.plan, f.position, residualFields(constNode(true), fields), rows, func(b *format.Batch) {
+		r.decoded.Add(int64(b.Rows))
+		for len(every) < b.Rows {
+			every = append(every, int32(len(every)))
+		}
+		use(b, every[:b.Rows])
+	})
+}
+
+// patternColumn has the patterns of one file and of each of its rows, from its sidecar, once they are needed. It is safe for concurrent use.
+type patternColumn struct {
+	file  *patternFile
+	index patternIndex
+
+	lock     planLock
+	loaded   bool
+	patterns []index.Pattern
+	numbers  []uint32
+	err      error
+}
+
+// load reads the patterns, and the number of each row's.
+func (c *patternColumn) load(ctx context.Context) error {
+	if err := c.lock.lock(ctx); err != nil {
+		return err
+	}
+	defer c.lock.Unlock()
+	if c.loaded {
+		return c.err
+	}
+	f := c.file
+	defer f.of().scan.planner.engine.cache.remeasure(sidecarKey(f.plan.sidecarName))
+	if c.patterns, _, c.err = c.index.Patterns(ctx, f.of().field.ID); c.err == nil {
+		c.numbers, c.err = c.index.PatternOfRows(ctx, f.of().field.ID)
+	}
+	if c.err == nil && len(c.numbers) != int(f.plan.rows) {
+		c.err = fmt.Errorf("%w: patterns of %d rows of %d", index.ErrCorrupt, len(c.numbers), f.plan.rows)
+	}
+	c.loaded = true
+	return c.err
+}
+
+// countCertain counts rows that match and whose patterns the sidecar knows; all says that there are no others with these patterns.
+func (c *patternColumn) countCertain(ctx context.Context, rows *index.RowSet, all bool) error {
+	var list []counted
+	var err error
+	if all {
+		list, err = c.wholePatterns(ctx, int64(rows.Cardinality()))
+	} else {
+		list, err = c.countRows(ctx, rows)
+	}
+	if err != nil {
+		if err := c.file.drop(ctx, err); err != nil {
+			return err
+		}
+		return c.file.countTexts(ctx, rangesOf(rows), false)
+	}
+	c.file.countIndexed(list, int64(rows.Cardinality()))
+	return nil
+}
+
+// countIndexed merges rows whose patterns the index knew.
+func (f *patternFile) countIndexed(list []counted, rows int64) {
+	side := f.of()
+	side.rows.Add(rows)
+	side.indexed.Add(rows)
+	f.run.merge(f, list)
+}
+
+// wholePatterns counts all rows of all patterns, which are so many.
+func (c *patternColumn) wholePatterns(ctx context.Context, rows int64) ([]counted, error) {
+	patterns, _, err := c.index.Patterns(ctx, c.file.of().field.ID)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]counted, len(patterns))
+	for i, p := range patterns {
+		list[i] = counted{id: p.ID, rows: int64(p.Rows), first: uint32(i), last: wholePattern}
+		rows -= int64(p.Rows)
+	}
+	if rows != 0 {
+		return nil, fmt.Errorf("%w: the rows of all patterns are %d too few", index.ErrCorrupt, rows)
+	}
+	return list, nil
+}
+
+// countRows counts rows by pattern.
+func (c *patternColumn) countRows(ctx context.Context, rows *index.RowSet) ([]counted, error) {
+	if err := c.load(ctx); err != nil {
+		return nil, err
+	}
+	list := make([]counted, len(c.patterns))
+	for start, end := range rows.Ranges() {
+		for row := start; row < end; row++ {
+			if err := c.add(list, row); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return c.named(list), nil
+}
+
+// add counts a row. Rows ascend.
+func (c *patternColumn) add(list []counted, row uint32) error {
+	number := c.numbers[row]
+	if number >= uint32(len(list)) {
+		return fmt.Errorf("%w: row %d has pattern %d of %d", index.ErrCorrupt, row, number, len(list))
+	}
+	n := &list[number]
+	if n.rows == 0 {
+		n.first = row
+	}
+	n.rows++
+	n.last = row
+	return nil
+}
+
+// named returns what was counted of patterns that were met, with their ids.
+func (c *patternColumn) named(list []counted) []counted {
+	met := list[:0]
+	for i := range list {
+		if list[i].rows > 0 {
+			list[i].id = c.patterns[i].ID
+			met = append(met, list[i])
+		}
+	}
+	return met
+}
+
+// countOpen reads the predicate's columns of rows whose patterns the sidecar knows, and counts those that match.
+func (c *patternColumn) countOpen(ctx context.Context, rows []format.RowRange) error {
+	f := c.file
+	problem := c.load(ctx)
+	if problem == nil {
+		list, matched := make([]counted, len(c.patterns)), int64(0)
+		err := f.read(ctx, rows, nil, true, func(b *format.Batch, hits []int32) {
+			matched += int64(len(hits))
+			for _, row := range hits {
+				problem = cmp.Or(c.add(list, b.Ordinals[row]), problem)
+			}
+		})
+		if err != nil {
+			return err
+		}
+		if problem == nil {
+			f.countIndexed(c.named(list), matched)
+			return nil
+		}
+	}
+	if err := f.drop(ctx, problem); err != nil {
+		return err
+	}
+	return f.countTexts(ctx, rows, true)
+}

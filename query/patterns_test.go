@@ -1,0 +1,454 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/firnlog/firn/format"
+	"github.com/firnlog/firn/index"
+	"github.com/firnlog/firn/index/analyzer"
+	"github.com/firnlog/firn/internal/roundtrips"
+	"github.com/firnlog/firn/storage"
+)
+
+// truePatterns counts the rows that a request asks for by pattern, one after the other.
+func (tt *testTable) truePatterns(q Request, column string) (patterns []Pattern, rows, noText int64) {
+	var signer analyzer.Signer
+	byID := map[uint64]*Pattern{}
+	q.Order = OldestFirst
+	for _, at := range tt.matches(q) {
+		rows++
+		rec := tt.record(at)
+		text, ok := rec.cells[column].(string)
+		if !ok {
+			noText++
+			continue
+		}
+		id := signer.Signature([]byte(text))
+		if byID[id] == nil {
+			byID[id] = &Pattern{ID: PatternID(id), First: timestampOf(rec).UTC(), Sample: string(cutSample([]byte(text))), Template: Template(string(cutSample([]byte(text))))}
+		}
+		byID[id].Count++
+		byID[id].Last = timestampOf(rec).UTC()
+	}
+	for _, p := range byID {
+		patterns = append(patterns, *p)
+	}
+	slices.SortFunc(patterns, func(a, b Pattern) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.ID, b.ID)) })
+	return patterns, rows, noText
+}
+
+// fakeIndex knows the patterns of a file that have enough rows, and may break.
+type fakeIndex struct {
+	patterns []index.Pattern
+	numbers  []uint32
+	rest     *index.RowSet
+	breaks   func() bool
+}
+
+var errBroken = fmt.Errorf("%w: broken on purpose", index.ErrCorrupt)
+
+func (f *fakeIndex) Patterns(context.Context, int) ([]index.Pattern, *index.RowSet, error) {
+	if f.breaks() {
+		return nil, nil, errBroken
+	}
+	return f.patterns, f.rest, nil
+}
+
+func (f *fakeIndex) PatternOfRows(context.Context, int) ([]uint32, error) {
+	if f.breaks() {
+		return nil, errBroken
+	}
+	return f.numbers, nil
+}
+
+// fakeIndexes puts indexes that know patterns of at least so many rows in the place of sidecars. It works on one column only.
+func (tt *testTable) fakeIndexes(e *Engine, column string, least uint32, breaks func() bool) {
+	byFile := map[string]*fakeIndex{}
+	for _, file := range tt.files {
+		f := &fakeIndex{breaks: breaks}
+		var signer analyzer.Signer
+		places := map[uint64]uint32{}
+		for _, rec := range file.records {
+			if text, ok := rec.cells[column].(string); ok {
+				id := signer.Signature([]byte(text))
+				n, known := places[id]
+				if !known {
+					n = uint32(len(f.patterns))
+					places[id] = n
+					f.patterns = append(f.patterns, index.Pattern{ID: id, Sample: string(cutSample([]byte(text)))})
+				}
+				f.patterns[n].Rows++
+			}
+		}
+		var kept []index.Pattern
+		for i, p := range f.patterns {
+			places[p.ID] = noPattern
+			if p.Rows >= least {
+				places[p.ID] = uint32(len(kept))
+				kept = append(kept, f.patterns[i])
+			}
+		}
+		var rest []uint32
+		for row, rec := range file.records {
+			number := uint32(noPattern)
+			if text, ok := rec.cells[column].(string); ok {
+				number = places[signer.Signature([]byte(text))]
+			}
+			if f.numbers = append(f.numbers, number); number == noPattern {
+				rest = append(rest, uint32(row))
+			}
+		}
+		f.patterns, f.rest = kept, index.RowsFromSorted(uint32(len(file.records)), rest)
+		byFile[file.uri[strings.LastIndexByte(file.uri, '/')+1:]] = f
+	}
+	e.patternIndex = func(s *index.Sidecar) patternIndex { return byFile[s.Identity().DataFile] }
+}
+
+// logRecord replaces the message by one of a few kinds, some of them rare.
+func logRecord(r *rand.Rand) func(*record) {
+	return func(rec *record) {
+		switch n := r.IntN(20); {
+		case n < 9:
+			rec.cells["log_msg"] = fmt.Sprintf("user %d logged in from 10.0.0.%d", r.IntN(1000), r.IntN(256))
+		case n < 12:
+			rec.cells["log_msg"] = fmt.Sprintf("Connection to db-%d reset by peer after %dms", r.IntN(9), r.IntN(5000))
+		case n < 15:
+			rec.cells["log_msg"] = fmt.Sprintf("GET /item/%x HTTP/1.1 %d", r.Uint32(), 200+r.IntN(300))
+		case n == 15:
+			rec.cells["log_msg"] = strings.Repeat("ab cd ", r.IntN(100)) + fmt.Sprint(n)
+		}
+	}
+}
+
+// ask compares the patterns of a request with those counted one after the other.
+func askPatterns(t *testing.T, e *Engine, tt *testTable, q Request, o PatternOptions, message string) *Scan {
+	t.Helper()
+	want, rows, noText := tt.truePatterns(q, cmp.Or(o.Column, "log_msg"))
+	scan, err := e.Plan(context.Background(), tt.table, q)
+	require.NoError(t, err, message)
+	got, err := scan.Patterns(context.Background(), o)
+	require.NoError(t, err, message)
+	distinct, hidden := len(want), int64(0)
+	want = slices.DeleteFunc(want, func(p Pattern) bool { return p.Count < o.MinCount })
+	if o.Limit > 0 {
+		want = want[:min(len(want), o.Limit)]
+	}
+	hidden = rows - noText
+	for i := range want {
+		hidden -= want[i].Count
+		if o.CountsOnly {
+			want[i] = Pattern{ID: want[i].ID, Count: want[i].Count}
+		}
+	}
+	require.Equal(t, len(want), len(got.Patterns), message)
+	for i := range want {
+		require.Equal(t, want[i], got.Patterns[i], message)
+	}
+	got.Summary.Indexed = 0
+	require.Equal(t, PatternSummary{Rows: rows, NoText: noText, Patterns: int64(distinct), Hidden: hidden}, got.Summary, message)
+	checkStats(t, scan, int(rows), message)
+	return scan
+}
+
+// randomEngine returns an engine of random width, near or far.
+func randomEngine(r *rand.Rand, store storage.Store) *Engine {
+	options := EngineOptions{CacheBytes: []int64{1, 10_000, 0}[r.IntN(3)], Parallelism: r.IntN(4)}
+	if r.IntN(2) == 0 {
+		far := roundtrips.New(store, 0)
+		far.Shape = storage.Traits{Remote: true, Parallel: r.IntN(20), ReadGap: r.Int64N(4000), TailBytes: []int{0, 4000, 1 << 20}[r.IntN(3)]}
+		store = far
+	}
+	return NewEngine(store, options)
+}
+
+// randomPatternRequest asks for everything, a window, or some rows.
+func randomPatternRequest(r *rand.Rand) Request {
+	q := Request{NoIndex: r.IntN(6) == 0, Limit: r.IntN(3)}
+	switch r.IntN(4) {
+	case 0:
+		q.Predicate = randomPredicate(r, 2)
+	case 1:
+		q.Predicate = msg([]string{"user", "reset", "GET", "nowhere", "error"}[r.IntN(5)])
+	case 2:
+		q.Predicate = Phrase{Col("log_msg"), "logged in from"}
+	}
+	if r.IntN(3) == 0 {
+		q.From = time.Unix(19_675*86_400+r.Int64N(4*86_400), 0)
+	}
+	if r.IntN(3) == 0 {
+		q.To = time.Unix(19_675*86_400+r.Int64N(4*86_400), 0)
+	}
+	return q
+}
+
+func TestPatternsAgreeWithBruteForce(t *testing.T) {
+	settings := map[string]tableSpec{
+		"no index":    {index: "none"},
+		"bitmap":      {index: "bitmap", hostIndex: "bitmap,bloom"},
+		"partitioned": {partitionBy: true},
+		"overlap":     {overlap: true},
+		"unsorted":    {overlap: true, unsorted: func(i int) bool { return i%3 == 0 }, foreign: func(i int) bool { return i%3 == 0 || i == 4 }},
+	}
+	seed := uint64(700)
+	for name, spec := range settings {
+		seed++
+		t.Run(name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 0))
+			spec.files, spec.rowsPerFile, spec.edit = 5, 200, logRecord(r)
+			spec.options = format.WriterOptions{RowGroupRows: 70, PageBytes: 512}
+			tt := makeTable(t, r, spec)
+			ask := func(what string, questions int, prepare func(e *Engine)) {
+				for range questions {
+					e := randomEngine(r, tt.store)
+					prepare(e)
+					q := randomPatternRequest(r)
+					o := PatternOptions{Limit: []int{0, 0, 3}[r.IntN(3)], MinCount: []int64{0, 0, 4}[r.IntN(3)], CountsOnly: r.IntN(4) == 0}
+					askPatterns(t, e, tt, q, o, fmt.Sprintf("%s: %s [%s, %s) no index: %v, %+v", what, text(q.Predicate), q.From, q.To, q.NoIndex, o))
+				}
+			}
+			ask("sidecars", 12, func(*Engine) {})
+			if spec.index == "none" {
+				return
+			}
+			ask("fakes", 20, func(e *Engine) {
+				tt.fakeIndexes(e, "log_msg", []uint32{1, 5, 30}[r.IntN(3)], func() bool { return false })
+			})
+			ask("breaking fakes", 20, func(e *Engine) {
+				tt.fakeIndexes(e, "log_msg", 5, breakAfter(r.IntN(12)))
+			})
+			for _, damage := range slices.Sorted(maps.Keys(damages)) {
+				whole := map[string][]byte{}
+				for _, f := range tt.files[:3] {
+					whole[f.sidecar] = tt.bytesOf(t, f.sidecar)
+					if damaged := damages[damage](r, append([]byte(nil), whole[f.sidecar]...)); damaged == nil {
+						require.NoError(t, tt.store.Delete(context.Background(), f.sidecar))
+					} else {
+						tt.put(t, tt.store.URI(f.sidecar), damaged)
+					}
+				}
+				ask(damage, 5, func(*Engine) {})
+				for name, data := range whole {
+					tt.put(t, tt.store.URI(name), data)
+				}
+			}
+		})
+	}
+}
+
+// breakAfter returns a function that is true from the n-th call on. Engines ask it from several goroutines.
+func breakAfter(n int) func() bool {
+	calls := make(chan struct{}, n)
+	return func() bool {
+		select {
+		case calls <- struct{}{}:
+			return false
+		default:
+			return true
+		}
+	}
+}
+
+// If the index knows all patterns and which rows match, no data page is read.
+func TestPatternsFromIndexesReadNoData(t *testing.T) {
+	r := rand.New(rand.NewPCG(720, 0))
+	tt := makeTable(t, r, tableSpec{files: 4, rowsPerFile: 300, index: "bitmap", options: format.WriterOptions{RowGroupRows: 100, PageBytes: 512},
+		properties: map[string]string{index.PropertyDenseFraction: "1"},
+		edit: func(rec *record) {
+			if rec.cells["log_msg"] == nil {
+				rec.cells["log_msg"] = ""
+			}
+			logRecord(r)(rec)
+		}})
+	e := NewEngine(tt.store, EngineOptions{})
+	tt.fakeIndexes(e, "log_msg", 1, func() bool { return false })
+	for _, q := range []Request{{}, {Predicate: msg("user")}, {Predicate: Not{msg("reset")}}} {
+		scan := askPatterns(t, e, tt, q, PatternOptions{CountsOnly: true}, text(q.Predicate))
+		st := scan.Stats()
+		require.Zero(t, st.FilesRead, text(q.Predicate))
+		require.Zero(t, st.RowsDecoded, text(q.Predicate))
+		require.Equal(t, 4, st.FilesSkipped[SkipAnswered])
+		result, err := scan.Patterns(t.Context(), PatternOptions{CountsOnly: true})
+		require.NoError(t, err)
+		require.Equal(t, result.Summary.Rows, result.Summary.Indexed)
+	}
+
+	// Times and samples take a few rows of the patterns that are handed out.
+	scan := askPatterns(t, e, tt, Request{}, PatternOptions{Limit: 2}, "two")
+	require.LessOrEqual(t, scan.Stats().RowsDecoded, int64(2*2*4))
+
+	// With a window that cuts pages only the times of those pages are read, and no text.
+	watch := newSpy(tt.store)
+	e = NewEngine(watch, EngineOptions{Parallelism: 1})
+	tt.fakeIndexes(e, "log_msg", 1, func() bool { return false })
+	from := time.Unix(19_675*86_400+12*3600, 0)
+	scan = askPatterns(t, e, tt, Request{From: from, To: from.Add(30 * time.Hour)}, PatternOptions{CountsOnly: true}, "window")
+	require.Less(t, scan.Stats().RowsDecoded, scan.Stats().RowsMatched)
+}
+
+// The same rows give the same answer, however they are spread over files.
+func TestPatternsDoNotDependOnTheLayout(t *testing.T) {
+	r := rand.New(rand.NewPCG(730, 0))
+	var records []record
+	for i := range 600 {
+		rec := randomRecord(r, true)
+		logRecord(r)(&rec)
+		rec.cells["_timestamp"] = int64(19_675)*86_400_000_000 + int64(i)*100_000_000
+		records = append(records, rec)
+	}
+	var want *PatternResult
+	for _, files := range []int{1, 5, 20} {
+		r.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
+		n := 0
+		tt := makeTable(t, r, tableSpec{files: files, rowsPerFile: len(records) / files, overlap: true, edit: func(rec *record) {
+			*rec = records[n]
+			n++
+		}})
+		for _, parallelism := range []int{1, 7} {
+			for _, least := range []uint32{1, 3, 1 << 20} {
+				e := NewEngine(tt.store, EngineOptions{Parallelism: parallelism})
+				tt.fakeIndexes(e, "log_msg", least, func() bool { return false })
+				scan := askPatterns(t, e, tt, Request{}, PatternOptions{}, "layout")
+				got, err := scan.Patterns(t.Context(), PatternOptions{})
+				require.NoError(t, err)
+				got.Summary.Indexed = 0
+				if want == nil {
+					want = got
+				}
+				require.Equal(t, want, got)
+			}
+		}
+	}
+}
+
+// More patterns than are told apart: frequent ones are counted exactly, the others together, and in the same way whatever the order of the work.
+func TestPatternsBeyondTheBound(t *testing.T) {
+	r := rand.New(rand.NewPCG(740, 0))
+	word := func() string { return string(rune('a'+r.IntN(26))) + string(rune('a'+r.IntN(26))) }
+	tt := makeTable(t, r, tableSpec{files: 6, rowsPerFile: 300, edit: func(rec *record) {
+		rec.cells["log_msg"] = word() + " " + word()
+		if r.IntN(3) == 0 {
+			rec.cells["log_msg"] = fmt.Sprintf("frequent kind %s of message %d", []string{"one", "two", "three"}[r.IntN(3)], r.IntN(1000))
+		}
+	}})
+	want, rows, noText := tt.truePatterns(Request{}, "log_msg")
+	require.Greater(t, len(want), 500)
+	for _, bound := range []int{1, 3, 40, 400} {
+		for _, buckets := range []int{1, 64, 1 << 14} {
+			var first *PatternResult
+			for _, parallelism := range []int{1, 2, 9} {
+				e := NewEngine(tt.store, EngineOptions{Parallelism: parallelism})
+				tt.fakeIndexes(e, "log_msg", []uint32{1, 4, 1 << 20}[r.IntN(3)], func() bool { return false })
+				scan, err := e.Plan(t.Context(), tt.table, Request{})
+				require.NoError(t, err)
+				got, err := scan.Patterns(t.Context(), PatternOptions{MaxPatterns: bound, buckets: buckets})
+				require.NoError(t, err)
+				got.Summary.Indexed = 0
+				if first == nil {
+					first = got
+				}
+				require.Equal(t, first, got)
+			}
+			require.LessOrEqual(t, len(first.Patterns), bound)
+			require.Equal(t, []int64{rows, noText, 0}, []int64{first.Summary.Rows, first.Summary.NoText, first.Summary.Hidden})
+			kept, sum := map[PatternID]Pattern{}, int64(0)
+			for _, p := range first.Patterns {
+				kept[p.ID] = p
+				sum += p.Count
+			}
+			require.Equal(t, rows-noText-sum, first.Summary.Other)
+			for _, p := range want {
+				if got, ok := kept[p.ID]; ok {
+					require.Equal(t, p, got)
+				} else {
+					require.Less(t, p.Count, first.Summary.OtherBelow)
+				}
+			}
+			if bound >= 40 && buckets > 1000 { // so that what shares a bucket with frequent patterns fits in, too
+				require.Equal(t, want[:3], first.Patterns[:3])
+			}
+		}
+	}
+}
+
+func TestPatternsOfOddTexts(t *testing.T) {
+	r := rand.New(rand.NewPCG(750, 0))
+	long := strings.Repeat("word ", 400_000) + "end"
+	odd := []any{nil, "", "   ", "1 2 3", long, strings.Repeat("é", 127) + "a" + "é", strings.Repeat("x", 255) + "日本", "\u0000\n\t", "a b", "b a", "A  B a", nil, ""}
+	n := 0
+	tt := makeTable(t, r, tableSpec{files: 2, rowsPerFile: 26, edit: func(rec *record) {
+		rec.cells["log_msg"] = odd[n%len(odd)]
+		n++
+	}})
+	for _, least := range []uint32{1, 3, 1 << 20} {
+		e := NewEngine(tt.store, EngineOptions{})
+		tt.fakeIndexes(e, "log_msg", least, func() bool { return false })
+		askPatterns(t, e, tt, Request{}, PatternOptions{}, "odd texts")
+	}
+	askPatterns(t, NewEngine(tt.store, EngineOptions{}), tt, Request{}, PatternOptions{}, "odd texts")
+	askPatterns(t, NewEngine(tt.store, EngineOptions{}), tt, Request{}, PatternOptions{Column: "host"}, "another column")
+
+	e := NewEngine(tt.store, EngineOptions{})
+	scan, err := e.Plan(t.Context(), tt.table, Request{})
+	require.NoError(t, err)
+	for _, o := range []PatternOptions{{Column: "status"}, {Column: "nowhere"}, {Column: "attrs"}, {Limit: -1}, {MinCount: -1}, {MaxPatterns: -1}} {
+		_, err := scan.Patterns(t.Context(), o)
+		require.ErrorIs(t, err, ErrInvalidRequest, "%+v", o)
+	}
+}
+
+func TestPatternsStopWhenCancelled(t *testing.T) {
+	r := rand.New(rand.NewPCG(760, 0))
+	tt := makeTable(t, r, tableSpec{files: 4, rowsPerFile: 200, edit: logRecord(r)})
+	for n := range 12 {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		why := errors.New("enough")
+		e := NewEngine(cancelling{tt.store, breakAfter(n), func() { cancel(why) }}, EngineOptions{Parallelism: 1 + n%3})
+		tt.fakeIndexes(e, "log_msg", 5, func() bool { return false })
+		scan, err := e.Plan(ctx, tt.table, Request{Predicate: msg("user")})
+		if err == nil {
+			_, err = scan.Patterns(ctx, PatternOptions{})
+		}
+		if context.Cause(ctx) != nil {
+			require.ErrorIs(t, err, context.Canceled)
+		}
+		cancel(nil)
+	}
+}
+
+// cancelling cancels a context after some reads.
+type cancelling struct {
+	storage.Store
+	now    func() bool
+	cancel func()
+}
+
+func (s cancelling) ReadAt(ctx context.Context, name string, p []byte, off int64) error {
+	if s.now() {
+		s.cancel()
+		return ctx.Err()
+	}
+	return s.Store.ReadAt(ctx, name, p, off)
+}
+
+func TestPatternID(t *testing.T) {
+	for _, id := range []PatternID{0, 1, 0xfedcba9876543210} {
+		again, err := ParsePatternID(id.String())
+		require.NoError(t, err)
+		require.Equal(t, id, again)
+	}
+	for _, bad := range []string{"", "1", "00000000000000zz", "0x00000000000000", "00000000000000000", "+000000000000001"} {
+		_, err := ParsePatternID(bad)
+		require.ErrorIs(t, err, ErrInvalidRequest, bad)
+	}
+}
