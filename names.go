@@ -43,6 +43,8 @@ const (
 	PartitionDay  = catalog.PartitionDay
 	// ColumnTimestamp is the column of the time, by which tables are partitioned and sorted.
 	ColumnTimestamp = catalog.ColumnTimestamp
+	// ColumnMessage is the column of the text that is searched.
+	ColumnMessage = catalog.ColumnMessage
 )
 
 // Errors, to be tested with errors.Is.

@@ -120,7 +120,7 @@ func (a *app) withScan(ctx context.Context, name, text string, f searchFlags, us
 		return err
 	}
 	defer func() { err = errors.Join(err, lake.Close()) }()
-	if err := checkColumns(table, r.Columns); err != nil {
+	if err := checkColumns("--columns", table, r.Columns); err != nil {
 		return err
 	}
 	scan, err := lake.Plan(ctx, table, r)
@@ -130,15 +130,15 @@ func (a *app) withScan(ctx context.Context, name, text string, f searchFlags, us
 	return use(scan)
 }
 
-// checkColumns refuses columns that the table lacks.
-func checkColumns(table *firn.Table, wanted []string) error {
+// checkColumns refuses columns of a flag that the table lacks.
+func checkColumns(flag string, table *firn.Table, wanted []string) error {
 	var names []string
 	for _, c := range table.Columns() {
 		names = append(names, c.Name)
 	}
 	for _, w := range wanted {
 		if !slices.Contains(names, w) {
-			return usagef("--columns: table %s has no column %q; it has %s", table.Name(), w, strings.Join(names, ", "))
+			return usagef("%s: table %s has no column %q; it has %s", flag, table.Name(), w, strings.Join(names, ", "))
 		}
 	}
 	return nil

@@ -30,6 +30,15 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"search", "web", "(a"}, ""},
 		{[]string{"search", "web", ""}, ""},
 		{[]string{"explain", "web", "a AND"}, ""},
+		{[]string{"patterns"}, "TABLE is missing"},
+		{[]string{"patterns", "web", "a", "b"}, "quoted"},
+		{[]string{"patterns", "web", "(a"}, ""},
+		{[]string{"patterns", "web", "--limit", "-1"}, "--limit -1"},
+		{[]string{"patterns", "web", "--min-count", "-1"}, "--min-count -1"},
+		{[]string{"patterns", "web", "--max-patterns", "0"}, "--max-patterns 0"},
+		{[]string{"patterns", "web", "--compare", "2026-01-02"}, "FROM..TO"},
+		{[]string{"patterns", "web", "--compare", "2026-01-02..yesterday"}, "is not a time"},
+		{[]string{"patterns", "web", "--compare-query", "(a"}, "--compare-query"},
 		{[]string{"load"}, "TABLE is missing"},
 		{[]string{"load", "web"}, "FILE is missing"},
 		{[]string{"load", "web", "-", "--buffer-bytes", "-1"}, "negative"},
@@ -90,7 +99,7 @@ func TestHelpAndVersion(t *testing.T) {
 // Verbs that only read do not make a lake, and say how to get one.
 func TestNoLake(t *testing.T) {
 	for _, args := range [][]string{
-		{"search", "web", "a"}, {"explain", "web", "a"}, {"inspect", "lake"}, {"inspect", "table", "web"},
+		{"search", "web", "a"}, {"explain", "web", "a"}, {"patterns", "web"}, {"inspect", "lake"}, {"inspect", "table", "web"},
 		{"verify", "web"}, {"maintain", "index", "web"}, {"drop", "web"},
 	} {
 		dir := t.TempDir()
