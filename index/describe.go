@@ -151,8 +151,8 @@ func (s *Sidecar) describeColumn(ctx context.Context, column, top int) (ColumnDe
 		if err != nil {
 			return d, err
 		}
-		d.BloomBits, d.BloomHashes = int64(filter.Cap()), int(filter.K())
-		d.BloomFill = float64(filter.BitSet().Count()) / float64(filter.Cap())
+		d.BloomBits, d.BloomHashes = int64(filter.Blocks())*bloomBlockBits, filter.Hashes()
+		d.BloomFill = filter.Fill()
 	}
 	if !d.Bitmap {
 		return d, nil

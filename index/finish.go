@@ -53,7 +53,7 @@ func (b *Builder) Finish(w io.Writer, id Identity) (Summary, error) {
 		}
 		tokens := c.table.kept()
 		h.columns[i].bloomTokens = uint64(tokens)
-		blob := encodeBloom(c.table, tokens, b.options.FalsePositiveRate)
+		blob := encodeBloom(c.table, tokens, bloomRate(b.options.FalsePositiveRate, id.Rows))
 		if h.columns[i].bloomBlob, err = addBlob(file, kindBloom, c.spec.FieldID, blob); err != nil {
 			return Summary{}, fmt.Errorf("index column %q: %w", c.spec.Column, err)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/bits-and-blooms/bloom/v3"
 	"github.com/firnlog/firn/index/analyzer"
 	"github.com/firnlog/firn/storage"
 )
@@ -209,9 +208,9 @@ func (h *columnHead) postingsOf(offset uint64) int {
 }
 
 // bloom returns the bloom filter of a column, loading it first if need be.
-func (s *Sidecar) bloom(ctx context.Context, column int) (*bloom.BloomFilter, error) {
+func (s *Sidecar) bloom(ctx context.Context, column int) (*Filter, error) {
 	at := s.head.columns[column].bloomBlob
-	return load(ctx, &s.cache, bloomKey(column), at.length, func() (*bloom.BloomFilter, error) {
+	return load(ctx, &s.cache, bloomKey(column), at.length, func() (*Filter, error) {
 		if at.length == 0 {
 			return nil, corruptf("its head names no place for the bloom filter")
 		}
@@ -224,7 +223,7 @@ func (s *Sidecar) bloom(ctx context.Context, column int) (*bloom.BloomFilter, er
 }
 
 // decodeBloomBlob checks and decodes a whole bloom blob.
-func (s *Sidecar) decodeBloomBlob(column int, blob []byte) (*bloom.BloomFilter, error) {
+func (s *Sidecar) decodeBloomBlob(column int, blob []byte) (*Filter, error) {
 	crc, err := checkHeader(blob, kindBloom, s.head.options.Columns[column].FieldID, int64(len(blob)-headerBytes))
 	if err != nil {
 		return nil, err
