@@ -30,7 +30,7 @@ const (
 )
 
 // A file of few rows is one of many, and of many files some are opened in vain. So that these do not become more with the number of files that the
-// same rows are spread over, the rate of the filter of a file of fewer than fullRateRows falls with the square of their number, down to a
+// same rows are spread over, the rate of the filter of a file of fewer than fullRateRows falls with their number, by powers of two, down to a
 // 2^mostTightening-th.
 const (
 	fullRateRows   = 1 << 16
@@ -42,7 +42,7 @@ func bloomRate(rate float64, rows uint32) float64 {
 	if rows >= fullRateRows {
 		return rate
 	}
-	return math.Ldexp(rate, -min(int(math.Ceil(2*math.Log2(fullRateRows/float64(max(rows, 1))))), mostTightening))
+	return math.Ldexp(rate, -min(int(math.Ceil(math.Log2(fullRateRows/float64(max(rows, 1))))), mostTightening))
 }
 
 // Blocks returns the number of blocks of 512 bits.

@@ -79,7 +79,7 @@ func TestBloomShape(t *testing.T) {
 	}
 	require.LessOrEqual(t, len(sizes), 2*32+2)
 	require.Equal(t, 0.01, bloomRate(0.01, fullRateRows))
-	require.Equal(t, 0.01/64, bloomRate(0.01, fullRateRows/8))
+	require.Equal(t, 0.01/8, bloomRate(0.01, fullRateRows/8))
 	require.Equal(t, 0.01/1024, bloomRate(0.01, 0))
 	for _, rate := range []float64{0.5, 0.1, 1e-6} {
 		blocks, hashes := bloomShape(0, rate)
