@@ -68,7 +68,8 @@ func (x *indexBench) printLoad(c loadCost) {
 	for _, index := range indexSettings[1:] {
 		cells = append(cells, fmt.Sprintf("%.2f", c.ratio(index)))
 	}
-	x.row(append(cells, ratio.text(), fmt.Sprintf("%.1f", c.rate("none")), fmt.Sprintf("%.1f", c.rate("both")), rate.text(), mb(c.PeakRSS["both"]))...)
+	x.row(append(cells, ratio.text(), fmt.Sprintf("%.1f", c.rate("none")), fmt.Sprintf("%.1f", c.rate("both")), rate.text(),
+		mb(c.PeakRSS["both"]))...)
 }
 
 // loadCost loads one corpus; the repetitions of the ways to index it are interleaved, so that all of them meet the same noise.

@@ -40,8 +40,9 @@ type queryCost struct {
 
 // neverLoses runs random queries with and without indexes.
 func (x *indexBench) neverLoses() error {
-	x.section(fmt.Sprintf("%d random queries with the default indexes and without: bytes read and CPU of a fresh engine (parallelism 1; fastest of %d "+
-		"rounds, %d more where the index seems to lose); the first %d rows of each corpus, mixed over three days", neverQueries, neverRounds, neverMore, neverRows))
+	x.section(fmt.Sprintf("%d random queries with the default indexes and without: bytes read and CPU of a fresh engine (parallelism 1; fastest of "+
+		"%d rounds, %d more where the index seems to lose); the first %d rows of each corpus, mixed over three days",
+		neverQueries, neverRounds, neverMore, neverRows))
 	l, err := x.neverLake()
 	if err != nil {
 		return err

@@ -18,18 +18,19 @@ import (
 
 // Shape of the small files.
 const (
-	smallRows    = 10   // rows of each
-	smallCommits = 2    // so that there are few manifests, as compaction of metadata leaves them
-	smallStep    = 100  // milliseconds between rows
-	smallNeedle  = 0.43 // place of the needle among the files
+	smallRows    = 10  // rows of each
+	smallCommits = 2   // so that there are few manifests, as compaction of metadata leaves them
+	smallStep    = 100 // milliseconds between rows
+	smallNeedles = 20  // words that are in one row each, in different files
 )
 
 // smallLake is a table of many small files in one partition.
 type smallLake struct {
-	store  storage.Store
-	uri    string // of the catalog
-	files  int
-	needle string
+	store   storage.Store
+	uri     string // of the catalog
+	files   int
+	needles []string
+	packed  bool
 }
 
 // smallWriter writes the files, as ingest does: sidecar first, data file second.
@@ -45,7 +46,7 @@ type smallWriter struct {
 // makeSmallFiles makes the table. The files are written one by one and committed together, because a commit for each of them would take
 // minutes and change nothing about what is measured.
 func makeSmallFiles(ctx context.Context, store storage.Store, uri string, files int) (l *smallLake, err error) {
-	l = &smallLake{store: store, uri: uri, files: files, needle: "needle7f3a9c"}
+	l = &smallLake{store: store, uri: uri, files: files}
 	c, err := catalog.Open(ctx, catalog.Options{Store: store, URI: uri})
 	if err != nil {
 		return nil, err
@@ -62,8 +63,9 @@ func makeSmallFiles(ctx context.Context, store storage.Store, uri string, files 
 	var waiting []catalog.NewFile
 	for i := range files {
 		word := ""
-		if i == int(float64(files)*smallNeedle) {
-			word = l.needle
+		if every := files / smallNeedles; i%every == every/2 && len(l.needles) < smallNeedles {
+			word = fmt.Sprintf("needle%dx%x", i, 2654435761*uint32(i+1))
+			l.needles = append(l.needles, word)
 		}
 		file, err := w.write(ctx, fmt.Sprintf("f%05d.parquet", i), word)
 		if err != nil {
@@ -191,4 +193,7 @@ func (w *smallWriter) batch(word string) (*format.Batch, error) {
 }
 
 // buildPacks builds the bloom packs of the table; false: this firn has none.
-func (l *smallLake) buildPacks(context.Context) (bool, error) { return false, nil }
+func (l *smallLake) buildPacks(context.Context) (bool, error) {
+	l.packed = false
+	return l.packed, nil
+}

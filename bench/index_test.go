@@ -160,15 +160,16 @@ func TestRandomQueriesAreVariedAndAgree(t *testing.T) {
 }
 
 func TestSmallFilesAreFound(t *testing.T) {
-	l, err := makeSmallFiles(t.Context(), mem.New(), "sqlite://"+filepath.Join(t.TempDir(), "c.db"), 30)
+	l, err := makeSmallFiles(t.Context(), mem.New(), "sqlite://"+filepath.Join(t.TempDir(), "c.db"), 40)
 	require.NoError(t, err)
-	c, err := l.search(t.Context(), l.needle)
+	require.Len(t, l.needles, smallNeedles)
+	c, err := l.search(t.Context(), l.needles[7])
 	require.NoError(t, err)
 	require.Equal(t, 1, c.Hits)
 	require.Positive(t, c.Requests["metadata"])
 	require.Positive(t, c.Requests["data"])
 	require.EqualValues(t, c.Requests["metadata"]+c.Requests["pack"]+c.Requests["sidecar"], c.Before)
-	c, err = l.search(t.Context(), "zzabsentzz")
+	c, err = l.search(t.Context(), absentNeedle)
 	require.NoError(t, err)
 	require.Zero(t, c.Hits)
 }

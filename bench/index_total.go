@@ -23,8 +23,8 @@ type totalSize struct {
 
 // total measures data and all indexes of one lake with several corpora.
 func (x *indexBench) total() error {
-	x.section("Total: " + strings.Join(totalCorpora, " + ") + " in one lake, with the default indexes, against ZSTD Parquet by DuckDB (same columns, " +
-		"sorted by time, a file a day, its defaults)")
+	x.section("Total: " + strings.Join(totalCorpora, " + ") + " in one lake, with the default indexes, against ZSTD Parquet by DuckDB (same " +
+		"columns, sorted by time, a file a day, its defaults)")
 	l, err := x.lake("total")
 	if err != nil {
 		return err
