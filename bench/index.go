@@ -38,6 +38,7 @@ func indexSections() []indexSection {
 		{"build", (*indexBench).builds},
 		{"memory", (*indexBench).memory},
 		{"frequent", (*indexBench).frequentWords},
+		{"patterns", (*indexBench).patterns},
 		{"files", (*indexBench).smallFiles},
 		{"never", (*indexBench).neverLoses},
 		{"load", (*indexBench).loadCosts},
@@ -83,6 +84,7 @@ type indexResult struct {
 	Memory     []memoryCost     `json:"memory,omitempty"`
 	Frequent   []frequentWord   `json:"frequent,omitempty"`
 	Files      []smallFilesCost `json:"files,omitempty"`
+	Patterns   []patternCost    `json:"patterns,omitempty"`
 	Never      []queryCost      `json:"never,omitempty"`
 }
 

@@ -29,6 +29,7 @@ type smallFilesCost struct {
 	Requests map[string]int   `json:"requests"` // ranged reads, by what was read: metadata, pack, sidecar, data
 	Bytes    map[string]int64 `json:"bytes"`
 	Before   int64            `json:"requests_before_data"` // all reads but those of data files
+	Lists    int64            `json:"lists"`                // listings of the store, which come before data, too
 }
 
 // readKind says what an object of a lake is: metadata, data, pack or sidecar.
@@ -87,7 +88,7 @@ func (x *indexBench) smallFiles() error {
 	if err != nil {
 		return err
 	}
-	x.row("state", "query", "hits", "metadata", "pack", "sidecar", "before data", "data", "KB bef. data", "KB data", "target")
+	x.row("state", "query", "hits", "metadata", "pack", "sidecar", "before data", "lists", "data", "KB bef. data", "KB data", "target")
 	for _, text := range []string{lake.needles[0], absentNeedle} {
 		if err := x.smallSearch(lake, "without pack", text); err != nil {
 			return err
@@ -130,7 +131,7 @@ func (x *indexBench) smallSearch(lake *smallLake, state, text string) error {
 		verdict = check{Target: smallFilesTarget, Reached: c.Before <= smallFilesTarget}.text()
 	}
 	before := c.Bytes["metadata"] + c.Bytes["pack"] + c.Bytes["sidecar"]
-	x.row(state, text, c.Hits, c.Requests["metadata"], c.Requests["pack"], c.Requests["sidecar"], c.Before, c.Requests["data"],
+	x.row(state, text, c.Hits, c.Requests["metadata"], c.Requests["pack"], c.Requests["sidecar"], c.Before, c.Lists, c.Requests["data"],
 		before/1000, c.Bytes["data"]/1000, verdict)
 	return nil
 }
@@ -163,7 +164,8 @@ func (l *smallLake) search(ctx context.Context, text string) (c smallFilesCost, 
 	byKind.mu.Lock()
 	defer byKind.mu.Unlock()
 	c.Requests, c.Bytes = maps.Clone(byKind.requests), maps.Clone(byKind.bytes)
-	c.Before = store.Counts().Requests - int64(c.Requests["data"])
+	counts := store.Counts()
+	c.Before, c.Lists = counts.Requests-int64(c.Requests["data"]), counts.Lists
 	if want := slices.Contains(l.needles, text); want != (c.Hits == 1) {
 		return c, fmt.Errorf("%q was found in %d rows", text, c.Hits)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/index"
 	"github.com/firnlog/firn/internal/loggen"
+	"github.com/firnlog/firn/maintain"
 	"github.com/firnlog/firn/storage"
 )
 
@@ -192,8 +193,29 @@ func (w *smallWriter) batch(word string) (*format.Batch, error) {
 	return b, nil
 }
 
-// buildPacks builds the bloom packs of the table; false: this firn has none.
-func (l *smallLake) buildPacks(context.Context) (bool, error) {
-	l.packed = false
+// buildPacks builds the bloom packs of the table, as `firn maintain index` does; false: this firn has none.
+func (l *smallLake) buildPacks(ctx context.Context) (packed bool, err error) {
+	c, err := catalog.Open(ctx, catalog.Options{Store: l.store, URI: l.uri})
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	table, err := c.Load(ctx, tableName)
+	if err != nil {
+		return false, err
+	}
+	plan, err := maintain.PlanIndex(ctx, l.store, table, maintain.IndexOptions{})
+	if err != nil {
+		return false, err
+	}
+	if _, err := plan.Apply(ctx); err != nil {
+		return false, err
+	}
+	for info, err := range l.store.List(ctx, "") {
+		if err != nil {
+			return false, err
+		}
+		l.packed = l.packed || readKind(info.Name) == "pack"
+	}
 	return l.packed, nil
 }

@@ -33,6 +33,9 @@ func (x *indexBench) total() error {
 		fmt.Fprintln(x.out, "not measured: not all of these corpora are there")
 		return nil
 	}
+	if _, _, err := x.firn("--lake", l.dir, "maintain", "index", tableName); err != nil { // builds bloom packs, which count too
+		return err
+	}
 	t := &totalSize{}
 	var files []firn.DataFile
 	err = x.withLake(l, func(lake *firn.Lake, table *firn.Table) error {
