@@ -84,7 +84,7 @@ func (p *Pack) Absent(ctx context.Context, tokens []Token) ([]*RowSet, error) {
 // Cost returns how many ranged reads Absent makes for these tokens, and of how many bytes.
 func (p *Pack) Cost(tokens []Token) (requests int, bytes int64) {
 	for _, token := range tokens {
-		if !p.knows(token) || p.answer(token) != nil {
+		if !p.Knows(token) || p.answer(token) != nil {
 			continue
 		}
 		c := &p.head.columns[p.head.column(token.FieldID)]
@@ -96,8 +96,8 @@ func (p *Pack) Cost(tokens []Token) (requests int, bytes int64) {
 	return requests, bytes
 }
 
-// knows says whether the pack can tell anything about a token.
-func (p *Pack) knows(token Token) bool {
+// Knows says whether the pack can tell anything about a token.
+func (p *Pack) Knows(token Token) bool {
 	return p.head.column(token.FieldID) >= 0 && p.head.analyzer.Keeps([]byte(token.Text)) && analyzer.IsToken(token.Text)
 }
 
@@ -109,7 +109,7 @@ func (p *Pack) answer(token Token) *RowSet {
 
 func (p *Pack) absent(ctx context.Context, token Token) (*RowSet, error) {
 	n := uint32(len(p.head.files))
-	if !p.knows(token) {
+	if !p.Knows(token) {
 		return NoRows(n), nil
 	}
 	if known := p.answer(token); known != nil {

@@ -124,7 +124,7 @@ func TestPackAnswers(t *testing.T) {
 					continue
 				}
 				filter := f.filters[token.FieldID]
-				want := filter != nil && p.knows(token) && !filter.TestString(token.Text)
+				want := filter != nil && p.Knows(token) && !filter.TestString(token.Text)
 				require.Equal(t, want, absent[0].Contains(uint32(i)), "file %s token %v", f.file.Name, token)
 			}
 			_, err = p.Absent(t.Context(), []Token{token})

@@ -23,6 +23,7 @@ type Explanation struct {
 	Conditions []ConditionReport `json:"conditions"` // the parts of the predicate, each with what indexes and bounds did for it
 	Residuals  []ResidualReport  `json:"residuals"`  // what is left to be read and checked
 	Problems   []Count           `json:"index_problems,omitempty"`
+	Packs      *PackReport       `json:"bloom_packs,omitempty"` // nil: none were asked
 }
 
 // StageReport tells what one stage of pruning did.
@@ -56,7 +57,7 @@ type Count struct {
 
 // stageNames are printed in explanations.
 var stageNames = [numStages]string{
-	"partition", "file bounds", "token bloom", "token bitmap", "value bloom", "row-group bounds", "page bounds",
+	"partition", "file bounds", "bloom pack", "token bloom", "token bitmap", "value bloom", "row-group bounds", "page bounds",
 }
 
 // Explanation returns what Explain prints.
@@ -89,6 +90,7 @@ func (s *Scan) Explanation() Explanation {
 		}
 		f.mu.Unlock()
 	}
+	e.Packs = p.packs.get()
 	for i, l := range p.bound.leaves {
 		e.Conditions = append(e.Conditions, ConditionReport{text(l.source), sortedCounts(outcomes[i])})
 	}
@@ -167,6 +169,8 @@ func (n note) text() string {
 		return "index not used: sidecar " + strings.ReplaceAll(n.token, "_", " ")
 	case noteBloomAbsent:
 		return fmt.Sprintf("bloom filter: no row has %q", n.token)
+	case notePackAbsent:
+		return fmt.Sprintf("bloom pack: no row has %q", n.token)
 	case noteBitmapExact:
 		return "bitmap: the exact rows"
 	case noteBitmapNarrow:
@@ -254,6 +258,7 @@ func (e *Explanation) explainConditions(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "    %-14s %s\n", plural(int64(problem.Files), "file"), problem.What)
 	}
+	e.Packs.explain(b)
 }
 
 func plural(n int64, what string) string {

@@ -39,6 +39,7 @@ type planner struct {
 	blooms     map[int]bool // fields that Parquet's bloom filters may know
 	bloomed    bool         // a match must have a value that Parquet's bloom filters know
 
+	packs   packTally    // what bloom packs did
 	inRace  int64        // files that the metadata left
 	guessed atomic.Int64 // data files opened on the chance that they are needed
 }
@@ -58,7 +59,12 @@ func (e *Engine) Plan(ctx context.Context, t *catalog.Table, r Request) (*Scan, 
 		return nil, err
 	}
 	ctx = withCounters(ctx, &s.planCounts)
+	packs := p.findPacks(ctx)
+	defer packs.end()
 	if s.all, err = p.pruneByMetadataAll(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.pruneByPacks(ctx, packs, s.all); err != nil {
 		return nil, err
 	}
 	if err := p.pruneSurvivors(ctx, s.all); err != nil {

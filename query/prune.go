@@ -16,6 +16,7 @@ type stage uint8
 const (
 	stagePartition stage = iota
 	stageFileBounds
+	stageBloomPack
 	stageTokenBloom
 	stageTokenBitmap
 	stageValueBloom
@@ -26,7 +27,7 @@ const (
 
 // skipReasons are the reasons for which a stage skips a file.
 var skipReasons = [numStages]SkipReason{
-	SkipPartition, SkipFileBounds, SkipTokenBloom, SkipTokenBitmap, SkipValueBloom, SkipRowGroupBounds, SkipPageBounds,
+	SkipPartition, SkipFileBounds, SkipBloomPack, SkipTokenBloom, SkipTokenBitmap, SkipValueBloom, SkipRowGroupBounds, SkipPageBounds,
 }
 
 // notRun marks a stage that a file did not go through.
@@ -43,7 +44,7 @@ type filePlan struct {
 	newest      int64 // no row is newer
 
 	leaves  []verdict // of the metadata stages
-	known   []bounds  // by leaf, from stageTokenBloom on
+	known   []bounds  // by leaf, from stageBloomPack on
 	dense   []int64   // by leaf: how many rows have its token, if that is all that the index knows; else notRun
 	bounds  bounds    // of the whole predicate
 	skipped SkipReason
@@ -106,6 +107,7 @@ const (
 	noteValueBloom            // Parquet's bloom filter narrows the candidates
 	noteRowGroups             // row-group bounds narrow the candidates
 	notePages                 // page bounds narrow the candidates
+	notePackAbsent            // a bloom pack lacks a token
 )
 
 func (f *filePlan) note(leaf int, kind noteKind, token string) {

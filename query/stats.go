@@ -11,6 +11,8 @@ const (
 	SkipPartition SkipReason = "partition"
 	// SkipFileBounds: the minimum, maximum or null counts that the table's metadata holds for the file exclude every match.
 	SkipFileBounds SkipReason = "file_bounds"
+	// SkipBloomPack: the bloom pack of the partition says that the file's bloom filter lacks a token that every match must hold.
+	SkipBloomPack SkipReason = "bloom_pack"
 	// SkipTokenBloom: the sidecar's bloom filter lacks a token that every match must hold.
 	SkipTokenBloom SkipReason = "token_bloom"
 	// SkipTokenBitmap: the sidecar's posting lists leave no row.
@@ -47,10 +49,11 @@ const (
 // Stats tells what a scan cost and why. Planning and the latest reading (Rows, Batches or Count) are added together; a reading
 // that runs or was given up shows what it did so far.
 type Stats struct {
-	FilesTotal    int                  `json:"files_total"`    // data files of the snapshot
-	FilesRead     int                  `json:"files_read"`     // files of which data pages were read
-	FilesSkipped  map[SkipReason]int   `json:"files_skipped"`  // the other files, by reason
-	IndexProblems map[IndexProblem]int `json:"index_problems"` // files whose sidecar was no help, by reason
+	FilesTotal    int                  `json:"files_total"`           // data files of the snapshot
+	FilesRead     int                  `json:"files_read"`            // files of which data pages were read
+	FilesSkipped  map[SkipReason]int   `json:"files_skipped"`         // the other files, by reason
+	IndexProblems map[IndexProblem]int `json:"index_problems"`        // files whose sidecar was no help, by reason
+	Packs         *PackReport          `json:"bloom_packs,omitempty"` // nil: none were asked
 
 	RowsTotal     int64 `json:"rows_total"`     // rows of all files
 	RowsCandidate int64 `json:"rows_candidate"` // rows that pruning left; in files not opened yet, before their page bounds were looked at
@@ -90,6 +93,7 @@ func (s *Scan) Stats() Stats {
 		}
 		f.mu.Unlock()
 	}
+	st.Packs = s.planner.packs.get()
 	s.planCounts.addTo(&st)
 	st.PlanMillis = millis(s.planTime)
 	st.TotalMillis = st.PlanMillis
