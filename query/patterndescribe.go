@@ -35,11 +35,9 @@ func (e patternEnd) key() sortKey {
 
 // spotView is a spot of a pattern that is handed out, on its way to rows and times.
 type spotView struct {
-	pick   int
-	spot   patternSpot
-	ends   [2]patternEnd // oldest and newest
-	sample string        // text of the oldest row, if the index told it
-	known  bool          // sample is set
+	pick int
+	spot patternSpot
+	ends [2]patternEnd // oldest and newest
 }
 
 // describe fills in times, samples and templates.
@@ -77,9 +75,7 @@ func (run *patternRun) describe(ctx context.Context, picks []patternPick) error 
 		if f.of().scan.planner.time.Type != format.TypeInvalid {
 			out.First, out.Last = patternTime(oldest.ends[0].time), patternTime(newest.ends[1].time)
 		}
-		if out.Sample = oldest.sample; !oldest.known {
-			byFile[f] = append(byFile[f], oldest)
-		}
+		byFile[f] = append(byFile[f], oldest)
 	}
 	if err := run.eachFile(ctx, byFile, func(ctx context.Context, f *patternFile, list []*spotView) error {
 		return f.fetchSamples(ctx, list, picks)
@@ -157,7 +153,9 @@ func (f *patternFile) locateWhole(ctx context.Context, whole []*spotView, picks 
 	if sidecar != nil {
 		column := patternColumn{file: f, index: sidecar, lock: newPlanLock()}
 		var list []counted
-		if err = column.load(ctx); err == nil {
+		if column.rows(ctx).IsEmpty() {
+			err = index.ErrCorrupt
+		} else if err = column.load(ctx); err == nil {
 			list = make([]counted, len(column.patterns))
 			for row, number := range column.numbers {
 				if number != noPattern && err == nil {
@@ -183,7 +181,6 @@ func (f *patternFile) useWhole(whole []*spotView, picks []patternPick, patterns 
 			return false
 		}
 		v.ends = [2]patternEnd{{file: f, row: list[number].first}, {file: f, row: list[number].last}}
-		v.sample, v.known = patterns[number].Sample, true
 	}
 	return true
 }
@@ -218,7 +215,6 @@ func (f *patternFile) searchWhole(ctx context.Context, whole []*spotView, picks 
 			return fmt.Errorf("%w: the sidecar of %s counted rows of pattern %s, and the file has none: delete the sidecar and build it again",
 				index.ErrCorrupt, f.plan.data.Path, PatternID(picks[v.pick].id))
 		}
-		v.sample, v.known = "", false
 	}
 	return nil
 }
@@ -253,7 +249,7 @@ func cutSample(text []byte) []byte {
 		return text
 	}
 	n := most
-	for n > 0 && !utf8.RuneStart(text[n]) {
+	for n > most-utf8.UTFMax && !utf8.RuneStart(text[n]) {
 		n--
 	}
 	return text[:n]

@@ -81,7 +81,8 @@ func (f *patternFile) count(ctx context.Context) error {
 			return err
 		}
 		if sidecar != nil {
-			known, column = f.knownRows(ctx, sidecar), patternColumn{file: f, index: sidecar, lock: newPlanLock()}
+			column = patternColumn{file: f, index: sidecar, lock: newPlanLock()}
+			known = column.rows(ctx)
 		}
 	}
 	if err := ctx.Err(); err != nil {
@@ -153,20 +154,6 @@ func (f *patternFile) drop(ctx context.Context, err error) error {
 	return f.noteProblem(ctx, f.of().scan.planner.engine.dropSidecar(f.plan, err))
 }
 
-// knownRows returns the rows of which the sidecar knows the pattern. Trouble with it means none.
-func (f *patternFile) knownRows(ctx context.Context, sidecar patternIndex) *index.RowSet {
-	p := f.of().scan.planner
-	defer p.engine.cache.remeasure(sidecarKey(f.plan.sidecarName))
-	patterns, rest, err := sidecar.Patterns(ctx, f.of().field.ID)
-	if err == nil && len(patterns) > 0 && rest.Universe() == f.plan.rows {
-		return rest.Not()
-	}
-	if err != nil && ctx.Err() == nil {
-		_ = f.drop(ctx, err) // the caller looks at the context
-	}
-	return index.NoRows(f.plan.rows)
-}
-
 // countTexts reads the texts of rows and counts those that match: if open, those for which the residual is true.
 func (f *patternFile) countTexts(ctx context.Context, rows []format.RowRange, open bool) error {
 	side, spans := f.of(), newPatternSpans(f)
@@ -221,14 +208,30 @@ type patternColumn struct {
 	file  *patternFile
 	index patternIndex
 
-	lock     planLock
-	loaded   bool
 	patterns []index.Pattern
-	numbers  []uint32
-	err      error
+
+	lock    planLock
+	loaded  bool
+	numbers []uint32
+	err     error
 }
 
-// load reads the patterns, and the number of each row's.
+// rows reads the patterns, and returns the rows that are in one of them. Trouble with the sidecar means none.
+func (c *patternColumn) rows(ctx context.Context) *index.RowSet {
+	f := c.file
+	defer f.of().scan.planner.engine.cache.remeasure(sidecarKey(f.plan.sidecarName))
+	patterns, rest, err := c.index.Patterns(ctx, f.of().field.ID)
+	if err == nil && len(patterns) > 0 && rest.Universe() == f.plan.rows {
+		c.patterns = patterns
+		return rest.Not()
+	}
+	if err != nil {
+		_ = f.drop(ctx, err) // the caller looks at the context
+	}
+	return index.NoRows(f.plan.rows)
+}
+
+// load reads which pattern each row has.
 func (c *patternColumn) load(ctx context.Context) error {
 	if err := c.lock.lock(ctx); err != nil {
 		return err
@@ -239,9 +242,7 @@ func (c *patternColumn) load(ctx context.Context) error {
 	}
 	f := c.file
 	defer f.of().scan.planner.engine.cache.remeasure(sidecarKey(f.plan.sidecarName))
-	if c.patterns, _, c.err = c.index.Patterns(ctx, f.of().field.ID); c.err == nil {
-		c.numbers, c.err = c.index.PatternOfRows(ctx, f.of().field.ID)
-	}
+	c.numbers, c.err = c.index.PatternOfRows(ctx, f.of().field.ID)
 	if c.err == nil && len(c.numbers) != int(f.plan.rows) {
 		c.err = fmt.Errorf("%w: patterns of %d rows of %d", index.ErrCorrupt, len(c.numbers), f.plan.rows)
 	}
@@ -254,7 +255,7 @@ func (c *patternColumn) countCertain(ctx context.Context, rows *index.RowSet, al
 	var list []counted
 	var err error
 	if all {
-		list, err = c.wholePatterns(ctx, int64(rows.Cardinality()))
+		list, err = c.wholePatterns(int64(rows.Cardinality()))
 	} else {
 		list, err = c.countRows(ctx, rows)
 	}
@@ -277,13 +278,9 @@ func (f *patternFile) countIndexed(list []counted, rows int64) {
 }
 
 // wholePatterns counts all rows of all patterns, which are so many.
-func (c *patternColumn) wholePatterns(ctx context.Context, rows int64) ([]counted, error) {
-	patterns, _, err := c.index.Patterns(ctx, c.file.of().field.ID)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]counted, len(patterns))
-	for i, p := range patterns {
+func (c *patternColumn) wholePatterns(rows int64) ([]counted, error) {
+	list := make([]counted, len(c.patterns))
+	for i, p := range c.patterns {
 		list[i] = counted{id: p.ID, rows: int64(p.Rows), first: uint32(i), last: wholePattern}
 		rows -= int64(p.Rows)
 	}
