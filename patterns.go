@@ -11,6 +11,8 @@ import (
 type (
 	// Pattern is a set of rows whose texts have the same words.
 	Pattern = query.Pattern
+	// HasPattern is true if the column's text has this pattern.
+	HasPattern = query.HasPattern
 	// PatternID is the stable id of a pattern.
 	PatternID = query.PatternID
 	// PatternOptions refine Patterns and ComparePatterns.

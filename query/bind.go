@@ -104,6 +104,8 @@ func (b *bound) bind(p Predicate) (node, error) {
 		return b.bindLeaf(p.Column, p, func(l *leaf) error { l.kind = leafNull; return nil })
 	case Prefix:
 		return b.bindLeaf(p.Column, p, needleBinder(leafPrefix, p.Text))
+	case HasPattern:
+		return b.bindLeaf(p.Column, p, patternBinder(p.ID))
 	case Contains:
 		return b.bindLeaf(p.Column, p, needleBinder(leafContains, p.Text))
 	case nil:
@@ -377,6 +379,17 @@ func wholeRange(t format.Type, low, high any, openLow, openHigh bool) (interval,
 		span = span.and(compareWhole(op, w))
 	}
 	return span, nil
+}
+
+// patternBinder fills in HasPattern.
+func patternBinder(id PatternID) func(*leaf) error {
+	return func(l *leaf) error {
+		if l.class != classText || l.inMap {
+			return fmt.Errorf("it is no column of text; patterns are of those")
+		}
+		l.kind, l.pattern = leafPattern, uint64(id)
+		return nil
+	}
 }
 
 // needleBinder fills in Prefix and Contains.

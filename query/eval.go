@@ -14,6 +14,7 @@ type evaluator struct {
 	batch   *format.Batch
 	columns map[int]*format.Column // of batch, by field id
 	scanner analyzer.Scanner
+	signer  analyzer.Signer
 	arena   []int32
 }
 
@@ -184,6 +185,12 @@ func (e *evaluator) textLeaf(l *leaf, texts [][]byte, in, out []int32) []int32 {
 	case leafTokens:
 		for _, row := range in {
 			if t := texts[row]; t != nil && l.tokens.match(t, &e.scanner) {
+				out = append(out, row)
+			}
+		}
+	case leafPattern:
+		for _, row := range in {
+			if t := texts[row]; t != nil && e.signer.Signature(t) == l.pattern {
 				out = append(out, row)
 			}
 		}

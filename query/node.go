@@ -30,6 +30,7 @@ const (
 	leafPrefix                   // text starts with
 	leafContains                 // text contains
 	leafTokens                   // tokens stand next to each other; with one token: it is there
+	leafPattern                  // text has a pattern
 )
 
 // leafClass is what kind of values a leaf compares.
@@ -60,6 +61,8 @@ type leaf struct {
 	texts  map[string]struct{} // leafIn, classText
 	needle []byte              // leafPrefix, leafContains
 	tokens *tokenMatcher       // leafTokens
+
+	pattern uint64 // leafPattern
 
 	// evidence lists sets of folded tokens; a text for which the leaf is true holds all tokens of at least one set. nil: no such tokens are known.
 	evidence [][]string

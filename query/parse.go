@@ -307,8 +307,19 @@ func (p *parser) fieldValue(start int, field string) {
 	}
 	at := p.pos
 	text := p.literal()
+	of, isPattern := strings.CutPrefix(field, patternField+".")
+	if field == patternField {
+		of, isPattern = messageColumn, true
+	}
 	switch {
 	case p.err != nil:
+	case isPattern && of != "":
+		id, err := ParsePatternID(text)
+		if err != nil {
+			p.fail(at, "expected the id of a pattern: 16 hexadecimal digits, as firn patterns prints them")
+			return
+		}
+		p.tok.term = HasPattern{Col(of), id}
 	case p.pos == at:
 		p.fail(at, fmt.Sprintf("expected a value after %q; write \\: to search for the text itself", p.text[start:at]))
 	case column == Col(messageColumn):

@@ -15,6 +15,7 @@ import (
 // patternIndex is what a sidecar tells about patterns: see index.Sidecar.
 type patternIndex interface {
 	Patterns(ctx context.Context, fieldID int) (patterns []index.Pattern, rest *index.RowSet, err error)
+	PatternRows(ctx context.Context, fieldID, pattern int) (*index.RowSet, error)
 	PatternOfRows(ctx context.Context, fieldID int) ([]uint32, error)
 }
 
@@ -128,10 +129,15 @@ func (f *patternFile) openIndex(ctx context.Context) (patternIndex, error) {
 	if problem != "" {
 		return nil, f.noteProblem(ctx, problem)
 	}
-	if p.engine.patternIndex != nil {
-		return p.engine.patternIndex(sidecar), nil
+	return p.engine.patternsOf(sidecar), nil
+}
+
+// patternsOf returns what a sidecar tells about patterns.
+func (e *Engine) patternsOf(sidecar *index.Sidecar) patternIndex {
+	if e.patternIndex != nil {
+		return e.patternIndex(sidecar)
 	}
-	return sidecar, nil
+	return sidecar
 }
 
 // noteProblem remembers for Stats that the sidecar was no help.

@@ -65,6 +65,19 @@ func (f *fakeIndex) Patterns(context.Context, int) ([]index.Pattern, *index.RowS
 	return f.patterns, f.rest, nil
 }
 
+func (f *fakeIndex) PatternRows(_ context.Context, _, pattern int) (*index.RowSet, error) {
+	if f.breaks() {
+		return nil, errBroken
+	}
+	var rows []uint32
+	for row, number := range f.numbers {
+		if number == uint32(pattern) {
+			rows = append(rows, uint32(row))
+		}
+	}
+	return index.RowsFromSorted(uint32(len(f.numbers)), rows), nil
+}
+
 func (f *fakeIndex) PatternOfRows(context.Context, int) ([]uint32, error) {
 	if f.breaks() {
 		return nil, errBroken

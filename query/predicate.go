@@ -20,10 +20,11 @@ const (
 	attrsColumn     = "attrs"
 	messageColumn   = "log_msg"
 	timestampColumn = "_timestamp"
+	patternField    = "_pattern" // no column: the pattern of log_msg, or, followed by a dot and a name, of another column
 )
 
 // Predicate is a condition on one row. The implementations are All, HasToken, Phrase, Equal, In, Compare, Between, IsNull, Prefix,
-// Contains, And, Or and Not. A predicate is checked against a table's schema when a search is planned.
+// Contains, HasPattern, And, Or and Not. A predicate is checked against a table's schema when a search is planned.
 //
 // Values of Equal, In, Compare and Between may be of any Go type that denotes a value of the column's type without loss, or text that does: "500" for a long
 // column, "2026-11-22T10:00:00Z" or a time.Time for a timestamp. An attrs value is text; Compare and Between with a
@@ -104,6 +105,12 @@ type Contains struct {
 	Text   string
 }
 
+// HasPattern is true if the column's text has this pattern: see Pattern. The column must be one of text, not a key of attrs.
+type HasPattern struct {
+	Column Column
+	ID     PatternID
+}
+
 // And is true if all of its predicates are; an empty And is true.
 type And []Predicate
 
@@ -115,16 +122,17 @@ type Not struct {
 	X Predicate
 }
 
-func (All) predicate()      {}
-func (HasToken) predicate() {}
-func (Phrase) predicate()   {}
-func (Equal) predicate()    {}
-func (In) predicate()       {}
-func (Compare) predicate()  {}
-func (Between) predicate()  {}
-func (IsNull) predicate()   {}
-func (Prefix) predicate()   {}
-func (Contains) predicate() {}
-func (And) predicate()      {}
-func (Or) predicate()       {}
-func (Not) predicate()      {}
+func (All) predicate()        {}
+func (HasToken) predicate()   {}
+func (Phrase) predicate()     {}
+func (HasPattern) predicate() {}
+func (Equal) predicate()      {}
+func (In) predicate()         {}
+func (Compare) predicate()    {}
+func (Between) predicate()    {}
+func (IsNull) predicate()     {}
+func (Prefix) predicate()     {}
+func (Contains) predicate()   {}
+func (And) predicate()        {}
+func (Or) predicate()         {}
+func (Not) predicate()        {}

@@ -45,8 +45,8 @@ func (p *planner) openOnce(ctx context.Context, f *filePlan) (err error) {
 }
 
 func (p *planner) pruneInFile(ctx context.Context, f *filePlan) error {
-	if f.bounds.decided() {
-		return nil
+	if left, err := p.askPatterns(ctx, f); err != nil || !left || f.bounds.decided() {
+		return err
 	}
 	active := f.activeLeaves(p.bound.root, nil)
 	if left, err := p.askValueBlooms(ctx, f, active); err != nil || !left {

@@ -85,6 +85,14 @@ func (p Prefix) String() string { return p.Column.String() + ":" + valueText(p.T
 // String returns field:~"text".
 func (p Contains) String() string { return p.Column.String() + ":~" + quoteText(p.Text) }
 
+// String returns _pattern:id, or for other columns than log_msg _pattern.column:id.
+func (p HasPattern) String() string {
+	if p.Column == Col(messageColumn) {
+		return patternField + ":" + p.ID.String()
+	}
+	return patternField + "." + p.Column.String() + ":" + p.ID.String()
+}
+
 // String joins the predicates by AND.
 func (p And) String() string {
 	if len(p) == 0 {

@@ -31,6 +31,7 @@ const queryHelp = `QUERY is one argument:
   level:error              a column (or a key of attrs) has exactly this value
   log_msg:timeout          a word in log_msg; field:"a phrase" works for any text
   a b, a AND b             both; OR, NOT and ( ) as usual; operators are upper-case
+  _pattern:a8b53aba8a8d1040   rows of a pattern, by the id that firn patterns prints
   *                        everything
 
 --from and --to cut out [from, to): the first instant belongs to it, the last does not.`
