@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/firnlog/firn/catalog"
+	"github.com/firnlog/firn/index"
 	"github.com/firnlog/firn/query"
 	"github.com/firnlog/firn/storage"
 	"github.com/firnlog/firn/storage/mem"
@@ -39,7 +40,7 @@ func readKind(name string) string {
 		return "metadata"
 	case strings.HasSuffix(name, ".parquet"):
 		return "data"
-	case strings.Contains(name, "pack"):
+	case index.IsPack(name):
 		return "pack"
 	default:
 		return "sidecar"

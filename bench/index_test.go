@@ -176,10 +176,10 @@ func TestSmallFilesAreFound(t *testing.T) {
 
 func TestReadKind(t *testing.T) {
 	for name, want := range map[string]string{
-		"default/logs/metadata/snap-1.avro":                       "metadata",
-		"default/logs/data/log_date=2026-03-01/f.parquet":         "data",
-		"default/logs.index/log_date=2026-03-01/f.puffin":         "sidecar",
-		"default/logs.index/log_date=2026-03-01/pack-1.bloompack": "pack",
+		"default/logs/metadata/snap-1.avro":               "metadata",
+		"default/logs/data/log_date=2026-03-01/f.parquet": "data",
+		"default/logs.index/log_date=2026-03-01/f.puffin": "sidecar",
+		"default/logs.index/log_date=2026-03-01/1.pack":   "pack",
 	} {
 		require.Equal(t, want, readKind(name), name)
 	}
