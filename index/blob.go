@@ -9,7 +9,7 @@ import (
 // Every blob of a sidecar begins with a header of 32 bytes, little-endian:
 //
 //	0  magic "FIRN"
-//	4  uint16 format version, 1
+//	4  uint16 format version, 2
 //	6  uint16 kind of blob
 //	8  uint32 field id of the column; 0 for the head
 //	12 uint32 CRC32C of the payload
@@ -20,7 +20,7 @@ import (
 // Magic, version, kind and the place of the last checksum stay as they are in all versions, so that a newer version is told from damage.
 const (
 	headerBytes   = 32
-	formatVersion = 1
+	formatVersion = 2
 )
 
 var blobMagic = []byte("FIRN")
@@ -29,10 +29,11 @@ var blobMagic = []byte("FIRN")
 type blobKind uint16
 
 const (
-	kindHead       blobKind = 1
-	kindPostings   blobKind = 2
-	kindDictionary blobKind = 3
-	kindBloom      blobKind = 4
+	kindHead     blobKind = 1
+	kindWords    blobKind = 2 // the dictionary
+	kindIDs      blobKind = 3
+	kindBloom    blobKind = 4
+	kindPatterns blobKind = 5
 )
 
 // String returns the name of the kind, as people and Puffin's footer see it.
@@ -40,12 +41,14 @@ func (k blobKind) String() string {
 	switch k {
 	case kindHead:
 		return "head"
-	case kindPostings:
-		return "postings"
-	case kindDictionary:
+	case kindWords:
 		return "dictionary"
+	case kindIDs:
+		return "ids"
 	case kindBloom:
 		return "bloom"
+	case kindPatterns:
+		return "patterns"
 	}
 	return fmt.Sprintf("kind %d", uint16(k))
 }

@@ -14,15 +14,18 @@ type Builder struct {
 	scanner  analyzer.Scanner
 	columns  []columnBuilder
 	finisher finisher
+	fileSize int64 // of the data file; 0 if it is not known
 	err      error // the first thing that went wrong while observing
 }
 
 // columnBuilder collects the tokens of one column.
 type columnBuilder struct {
-	spec  ColumnSpec
-	table *tokenTable
-	last  uint32 // row of the last text
-	any   bool   // there was a text
+	spec     ColumnSpec
+	table    *tokenTable
+	patterns rowPatterns
+	bytes    int64  // of all texts
+	last     uint32 // row of the last text
+	any      bool   // there was a text
 }
 
 // NewBuilder returns an empty builder, or ErrInvalidOptions.
@@ -39,7 +42,9 @@ func NewBuilder(o Options) (*Builder, error) {
 	// A seed that nobody can know keeps people who choose what is logged from choosing tokens of one hash. It changes nothing that is written.
 	seed := rand.Uint64()
 	for _, spec := range o.Columns {
-		b.columns = append(b.columns, columnBuilder{spec: spec, table: newTokenTable(a, spec.Bitmap, seed)})
+		c := columnBuilder{spec: spec, table: newTokenTable(a, spec.Bitmap, seed)}
+		c.patterns.clear()
+		b.columns = append(b.columns, c)
 	}
 	return b, nil
 }
@@ -65,32 +70,44 @@ func (b *Builder) observe(c *columnBuilder, row uint32, text []byte) {
 		}
 		return
 	}
+	if row != c.last || !c.any {
+		c.table.startRow()
+	}
 	c.last, c.any = row, true
+	c.bytes += int64(len(text))
 	b.scanner.Reset(text)
 	for {
 		folded, bounds, ok := b.scanner.NextBatch()
 		if !ok {
-			return
+			break
 		}
 		c.table.observe(row, folded, bounds)
 	}
+	if c.spec.Bitmap {
+		c.patterns.set(row, c.table, text)
+	}
 }
+
+// SetDataFileSize says how many bytes the data file has, once that is known and before Finish. Postings of rows are written for as many tokens as
+// Options.BitmapFraction of that allows, postings of blocks of rows for the others. Without it the size is taken to be an eighth of that of the texts.
+func (b *Builder) SetDataFileSize(bytes int64) { b.fileSize = bytes }
 
 // MemoryBytes returns about how much memory the builder holds.
 func (b *Builder) MemoryBytes() int64 {
 	size := b.finisher.memoryBytes()
 	for i := range b.columns {
-		size += b.columns[i].table.memoryBytes()
+		size += b.columns[i].table.memoryBytes() + b.columns[i].patterns.memoryBytes()
 	}
 	return size
 }
 
 // Reset empties the builder and keeps its memory for the next data file.
 func (b *Builder) Reset() {
-	b.err = nil
+	b.err, b.fileSize = nil, 0
 	for i := range b.columns {
 		c := &b.columns[i]
-		c.last, c.any = 0, false
+		c.bytes, c.last, c.any = 0, 0, false
 		c.table.clear()
+		c.patterns.clear()
 	}
 }

@@ -17,7 +17,10 @@ func bloomKey(column int) partKey { return partKey{kindBloom, column, 0} }
 // kindRows is no kind of blob but that of a decoded posting, which the cache keeps like the parts that were read.
 const kindRows blobKind = 1<<16 - 1
 
-func rowsKey(column int, offset uint64) partKey { return partKey{kindRows, column, int(offset)} }
+// rowsKey is the key of the posting that a part of a dictionary has under a number.
+func rowsKey(column, part int, value uint64) partKey {
+	return partKey{kindRows, column, part<<40 | int(value)}
+}
 
 const (
 	// fixedBytes is about what a sidecar without any loaded part takes beside its head.

@@ -51,14 +51,10 @@ func (a *answers) check(tb testing.TB, damaged []byte, tokens int) (opened bool)
 		switch {
 		case err != nil:
 			require.ErrorIs(tb, err, ErrCorrupt)
-		case posting.Kind == PostingAbsent:
-			require.Empty(tb, rows, token)
-		case posting.Kind == PostingExact:
-			require.True(tb, RowsFromSorted(a.id.Rows, rows).Equal(posting.Rows), token)
-		case posting.Kind == PostingDense:
-			require.Equal(tb, uint32(len(rows)), posting.Count, token)
 		case posting.Kind == PostingUnindexed:
 			require.False(tb, s.Keeps(token), token)
+		default:
+			require.Empty(tb, postingProblem(posting, RowsFromSorted(a.id.Rows, rows)), token)
 		}
 		answer, err := s.Bloom(ctx, 7, token)
 		if err != nil {
@@ -94,8 +90,8 @@ func TestEveryBitFlipped(t *testing.T) {
 
 // TestRandomDamage damages a sidecar that has several parts, which are read one by one.
 func TestRandomDamage(t *testing.T) {
-	a := smallSidecar(t, 12000)
-	require.Greater(t, len(a.data), wholeBytes+tailBytes)
+	a := smallSidecar(t, 30000)
+	require.Greater(t, len(a.data), tailBytes)
 	rng := rand.New(rand.NewPCG(12, 12))
 	rounds := 150
 	if testing.Short() {
@@ -163,14 +159,14 @@ func TestUnknownVersions(t *testing.T) {
 	require.NoError(t, err)
 	start := headStart(a.data, end)
 	for name, change := range map[string]func(data []byte){
-		"format version":       func(data []byte) { data[start+4] = 2 },
+		"format version":       func(data []byte) { data[start+4] = 1 },
 		"far version":          func(data []byte) { data[start+5] = 9 },
 		"analyzer":             func(data []byte) { replace(t, data, "\x04text", "\x04taxt") },
 		"analyzer version":     func(data []byte) { replace(t, data, "text\x01", "text\x02") },
 		"parameter":            func(data []byte) { replace(t, data, "min_digits", "mon_digits") },
 		"stop words":           func(data []byte) { replace(t, data, "english+log", "inglish+log") },
-		"option":               func(data []byte) { replace(t, data, "rare_rows", "bare_rows") },
-		"option out of bounds": func(data []byte) { replace(t, data, `"rare_rows":64`, `"rare_rows":-4`) },
+		"option":               func(data []byte) { replace(t, data, "bitmap_fraction", "bitmap_friction") },
+		"option out of bounds": func(data []byte) { replace(t, data, `"bitmap_fraction":0.1`, `"bitmap_fraction":-.1`) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := bytes.Clone(a.data)

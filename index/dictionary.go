@@ -3,6 +3,7 @@ package index
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,11 +11,15 @@ import (
 	"github.com/blevesearch/vellum"
 )
 
-// A dictionary maps each token of a column to a number, in parts: each part is a finite state transducer (FST) over a range of the tokens
-// in byte order, small enough to be read for one look-up. The number says where the token's rows are:
+// A dictionary maps each token of a column to what is known of its rows, in parts: each part has a finite state transducer (FST) over a range of the
+// tokens in byte order, and their entries, and is small enough to be read for one look-up:
 //
-//	row << 1 | 1            the token is in this row alone
-//	(offset - base) << 1    its posting entry is at this offset of the postings; base is the part's
+//	uint32 length of the FST, the FST, the entries
+//
+// The number that the FST gives for a token is
+//
+//	row << 1 | 1   the token is in this row alone, and that in no pattern
+//	offset << 1    the token's entry is at this offset of the entries
 const inlineRow = 1
 
 const (
@@ -22,18 +27,25 @@ const (
 	dictionaryPartBytes = 64 << 10
 	// vellum looks for states to share in a table. Its default of 20,000 places leaves the processor's cache: it takes more than twice as
 	// long and makes dictionaries of logs 2 to 10 % smaller.
-	registryRows, registryWays = 250, 1
+	registryRows, registryWays = 4000, 2
 	// vellum writes through a buffer, so the size of a part is seen late; it is looked at every few tokens.
 	tokensBetweenLooks = 32
+	lengthBytes        = 4
 )
 
 // dictionaryBuilder writes the parts of one dictionary after another.
 type dictionaryBuilder struct {
 	out     bytes.Buffer // header, and the parts
+	fstOut  bytes.Buffer // the FST of the open part
+	entries []byte       // those of the open part
 	fst     *vellum.Builder
 	parts   []dictionaryPart
 	open    bool
 	pending int // tokens since the last look at the size
+}
+
+func (d *dictionaryBuilder) memoryBytes() int64 {
+	return int64(d.out.Cap() + d.fstOut.Cap() + cap(d.entries))
 }
 
 // start begins a dictionary.
@@ -43,47 +55,58 @@ func (d *dictionaryBuilder) start() {
 	d.parts, d.open, d.pending = nil, false, 0
 }
 
-// add adds a token that is greater than the ones before. offset is where its posting entry is, or where the next one will be if it has
-// none and is in this row alone.
-func (d *dictionaryBuilder) add(token []byte, offset uint64, alone bool, row uint32) error {
+// add adds a token with its entry. Tokens ascend.
+func (d *dictionaryBuilder) add(token, entry []byte) error {
+	if err := d.insert(token, func() uint64 { return uint64(len(d.entries)) << 1 }); err != nil {
+		return err
+	}
+	d.entries = append(d.entries, entry...)
+	return d.look()
+}
+
+// addRow adds a token that is in one row alone.
+func (d *dictionaryBuilder) addRow(token []byte, row uint32) error {
+	if err := d.insert(token, func() uint64 { return uint64(row)<<1 | inlineRow }); err != nil {
+		return err
+	}
+	return d.look()
+}
+
+func (d *dictionaryBuilder) insert(token []byte, value func() uint64) error {
 	if !d.open {
-		if err := d.begin(token, offset); err != nil {
+		if err := d.begin(token); err != nil {
 			return err
 		}
 	}
-	value := (offset - d.parts[len(d.parts)-1].base) << 1
-	if alone {
-		value = uint64(row)<<1 | inlineRow
-	}
-	if err := d.fst.Insert(token, value); err != nil {
+	if err := d.fst.Insert(token, value()); err != nil {
 		return fmt.Errorf("add a token to the dictionary: %w", err)
 	}
+	return nil
+}
+
+// look ends the part if it is large enough.
+func (d *dictionaryBuilder) look() error {
 	d.pending++
 	if d.pending < tokensBetweenLooks {
 		return nil
 	}
 	d.pending = 0
-	if d.size() >= dictionaryPartBytes {
+	if d.fstOut.Len()+len(d.entries) >= dictionaryPartBytes {
 		return d.end()
 	}
 	return nil
 }
 
-func (d *dictionaryBuilder) begin(first []byte, base uint64) error {
-	start := int64(d.out.Len() - headerBytes)
-	d.parts = append(d.parts, dictionaryPart{part: part{start: start}, first: slices.Clone(first), base: base})
-	d.open = true
+func (d *dictionaryBuilder) begin(first []byte) error {
+	d.parts = append(d.parts, dictionaryPart{first: slices.Clone(first)})
+	d.open, d.pending, d.entries = true, 0, d.entries[:0]
+	d.fstOut.Reset()
 	if d.fst != nil {
-		return d.fst.Reset(&d.out)
+		return d.fst.Reset(&d.fstOut)
 	}
 	var err error
-	d.fst, err = vellum.New(&d.out, &vellum.BuilderOpts{Encoder: 1, RegistryTableSize: registryRows, RegistryMRUSize: registryWays})
+	d.fst, err = vellum.New(&d.fstOut, &vellum.BuilderOpts{Encoder: 1, RegistryTableSize: registryRows, RegistryMRUSize: registryWays})
 	return err
-}
-
-// size is the number of bytes of the open part that have left vellum's buffer.
-func (d *dictionaryBuilder) size() int64 {
-	return int64(d.out.Len()-headerBytes) - d.parts[len(d.parts)-1].start
 }
 
 // end closes the open part.
@@ -95,24 +118,35 @@ func (d *dictionaryBuilder) end() error {
 	if err := d.fst.Close(); err != nil {
 		return fmt.Errorf("close a dictionary: %w", err)
 	}
-	p := &d.parts[len(d.parts)-1]
-	p.length = d.size()
-	p.crc = checksum(d.out.Bytes()[headerBytes+p.start:])
+	start := int64(d.out.Len() - headerBytes)
+	var length [lengthBytes]byte
+	binary.LittleEndian.PutUint32(length[:], uint32(d.fstOut.Len()))
+	for _, piece := range [][]byte{length[:], d.fstOut.Bytes(), d.entries} {
+		_, _ = d.out.Write(piece) // a bytes.Buffer does not fail
+	}
+	d.parts[len(d.parts)-1].part = partOf(d.out.Bytes()[headerBytes:], start)
 	return nil
 }
 
 // dictionary is a loaded part of a dictionary.
 type dictionary struct {
-	fst *vellum.FST
+	fst     *vellum.FST
+	entries verified
 }
 
 // decodeDictionary takes the bytes of a part. They are kept.
 func decodeDictionary(v verified) (*dictionary, error) {
 	var d dictionary
 	err := guard("dictionary", func() (err error) {
-		if d.fst, err = vellum.Load(v.bytes); err != nil {
+		r := newReader(v, 0, "dictionary")
+		fst := r.take(uint64(r.fixed32()))
+		if r.err != nil {
+			return r.err
+		}
+		if d.fst, err = vellum.Load(fst); err != nil {
 			return corruptf("dictionary: %v", err)
 		}
+		d.entries = r.remaining()
 		return nil
 	})
 	return &d, err

@@ -3,28 +3,20 @@ package index
 import (
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 
 	"github.com/apache/iceberg-go/puffin"
 )
 
-// finisher turns the tables of a builder into a sidecar. Its buffers are reused from file to file.
+// finisher turns what a builder has seen into a sidecar. Its buffers are reused from file to file.
 type finisher struct {
-	dictionary dictionaryBuilder
-	encoder    postingEncoder
-	postings   []byte // header, and the entries
-	parts      []part
-	runs       []rowRun
-	chain      []byte
+	bitmap bitmapFinisher
 }
 
-// postingPartBytes is about the size at which a part of the postings ends. An entry is never cut.
-const postingPartBytes = 64 << 10
+func (f *finisher) memoryBytes() int64 { return f.bitmap.memoryBytes() }
 
-func (f *finisher) memoryBytes() int64 {
-	return int64(f.dictionary.out.Cap()) + int64(cap(f.postings)) + int64(cap(f.encoder.dense))*8 + int64(cap(f.runs))*8 + int64(cap(f.chain))
-}
+// compression is how many times smaller than its texts a data file is taken to be if its size is not known.
+const compression = 8
 
 // Finish writes the sidecar of the data file whose texts were observed. The same texts, Options and Identity always give the same
 // bytes. The builder must be Reset before it is used again. Errors: ErrRowOrder, ErrTooLarge, or what w returned.
@@ -42,7 +34,8 @@ func (b *Builder) Finish(w io.Writer, id Identity) (Summary, error) {
 		if !b.columns[i].spec.Bitmap {
 			continue
 		}
-		if err := b.finishBitmap(file, &b.columns[i], &h.columns[i], id.Rows); err != nil {
+		c := &b.columns[i]
+		if err := b.finisher.bitmap.finish(file, c, &h.columns[i], id.Rows, b.budget(c)); err != nil {
 			return Summary{}, fmt.Errorf("index column %q: %w", b.columns[i].spec.Column, err)
 		}
 	}
@@ -78,76 +71,29 @@ func (b *Builder) check(id Identity) error {
 		if c.any && c.last >= id.Rows {
 			return fmt.Errorf("%w: column %q has row %d, data file %q has %d rows", ErrRowOrder, c.spec.Column, c.last, id.DataFile, id.Rows)
 		}
-		if c.table.full || c.table.chains.full {
+		if c.table.full || c.table.chains.full || c.patterns.full {
 			return fmt.Errorf("%w: column %q of data file %q", ErrTooLarge, c.spec.Column, id.DataFile)
 		}
 	}
 	return nil
 }
 
-// finishBitmap writes the postings and the dictionary of one column.
-func (b *Builder) finishBitmap(file *puffin.Writer, c *columnBuilder, h *columnHead, rows uint32) error {
-	f := &b.finisher
-	f.encoder.rows = rows
-	f.encoder.rareRows = uint32(b.options.RareRows)
-	f.encoder.denseRows = uint32(math.Floor(b.options.DenseFraction * float64(rows)))
-	f.dictionary.start()
-	f.parts = nil
-	f.postings = append(f.postings[:0], make([]byte, headerBytes)...)
-	for _, number := range c.table.sorted() {
-		if err := f.addToken(c.table, &c.table.entries[number], h); err != nil {
-			return err
+// budget returns how many bytes the bitmap of a column should have: its share by the bytes of its texts.
+func (b *Builder) budget(c *columnBuilder) int64 {
+	total := int64(0)
+	for i := range b.columns {
+		if b.columns[i].spec.Bitmap {
+			total += b.columns[i].bytes
 		}
 	}
-	f.endPart(true)
-	if err := f.dictionary.end(); err != nil {
-		return err
+	size := b.fileSize
+	if size <= 0 {
+		size = total / compression
 	}
-	h.postings, h.dictionary = f.parts, f.dictionary.parts
-	var err error
-	if h.postingsBlob, err = addBlob(file, kindPostings, c.spec.FieldID, f.postings); err != nil {
-		return err
+	if total == 0 {
+		return 0
 	}
-	h.dictionaryBlob, err = addBlob(file, kindDictionary, c.spec.FieldID, f.dictionary.out.Bytes())
-	return err
-}
-
-// addToken writes the posting entry of a token, if it needs one, and adds the token to the dictionary.
-func (f *finisher) addToken(t *tokenTable, e *tokenEntry, h *columnHead) error {
-	offset := uint64(len(f.postings) - headerBytes)
-	if e.head == 0 && e.run == 1 && f.encoder.denseRows > 0 {
-		h.rare++
-		return f.dictionary.add(t.key(e), offset, true, e.last)
-	}
-	var count uint32
-	f.runs, count = t.chains.runs(f.runs[:0], e, &f.chain)
-	var class postingClass
-	var err error
-	if f.postings, class, err = f.encoder.encode(f.postings, f.runs, count); err != nil {
-		return err
-	}
-	switch {
-	case class == classDense:
-		h.dense++
-	case count <= f.encoder.rareRows:
-		h.rare++
-	default:
-		h.middle++
-	}
-	f.endPart(false)
-	return f.dictionary.add(t.key(e), offset, false, 0)
-}
-
-// endPart ends the present part of the postings if it is large enough, or if it is the last one.
-func (f *finisher) endPart(last bool) {
-	start := int64(0)
-	if n := len(f.parts); n > 0 {
-		start = f.parts[n-1].start + f.parts[n-1].length
-	}
-	length := int64(len(f.postings)-headerBytes) - start
-	if length >= postingPartBytes || last && length > 0 {
-		f.parts = append(f.parts, part{start: start, length: length, crc: checksum(f.postings[headerBytes+start:])})
-	}
+	return int64(b.options.BitmapFraction * float64(size) * (float64(c.bytes) / float64(total)))
 }
 
 // addBlob completes a blob and adds it to the file. A blob without payload is left out.

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/stretchr/testify/require"
 
 	"github.com/firnlog/firn/index/analyzer"
@@ -22,8 +21,13 @@ func seal(tb testing.TB, b []byte) verified {
 	return v
 }
 
-// pieces returns the payloads of a valid sidecar: head, one part each of dictionary and postings, bloom filter.
-func pieces(tb testing.TB, rows int) (head, dictionary, postings, filter []byte) {
+// pieces are the payloads, or first parts, of a valid sidecar.
+type pieces struct {
+	sidecar                                  *Sidecar
+	head, words, ids, table, patterns, bloom []byte
+}
+
+func piecesOf(tb testing.TB, rows int) pieces {
 	tb.Helper()
 	a := smallSidecar(tb, rows)
 	s, err := openBytes(tb, a.data, a.id)
@@ -31,10 +35,16 @@ func pieces(tb testing.TB, rows int) (head, dictionary, postings, filter []byte)
 	end, err := headEnd(a.data)
 	require.NoError(tb, err)
 	h := s.head.columns[0]
-	return a.data[headStart(a.data, end)+headerBytes : end-headTail],
-		a.data[h.dictionaryBlob.offset+headerBytes:][:h.dictionary[0].length],
-		a.data[h.postingsBlob.offset+headerBytes:][:h.postings[0].length],
-		a.data[h.bloomBlob.offset+headerBytes:][:h.bloomBlob.length]
+	payload := func(at place, p part) []byte { return a.data[at.offset+headerBytes+p.start:][:p.length] }
+	return pieces{
+		sidecar:  s,
+		head:     a.data[headStart(a.data, end)+headerBytes : end-headTail],
+		words:    payload(h.wordsBlob, h.wordParts[0].part),
+		ids:      payload(h.idsBlob, h.idParts[0]),
+		table:    payload(h.patternsBlob, h.patternParts[0]),
+		patterns: payload(h.patternsBlob, h.patternParts[1]),
+		bloom:    payload(h.bloomBlob, part{length: h.bloomBlob.length}),
+	}
 }
 
 // mutations adds a valid input and damaged forms of it to a corpus, so that plain go test tries them.
@@ -60,8 +70,7 @@ func mutations(valid []byte, add func([]byte)) {
 }
 
 func FuzzHead(f *testing.F) {
-	head, _, _, _ := pieces(f, 60)
-	mutations(head, func(b []byte) { f.Add(b) })
+	mutations(piecesOf(f, 60).head, func(b []byte) { f.Add(b) })
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		h, err := decodeHead(seal(t, payload), 1<<20)
 		if err != nil {
@@ -80,45 +89,84 @@ func FuzzHead(f *testing.F) {
 	})
 }
 
-func FuzzPosting(f *testing.F) {
-	_, _, postings, _ := pieces(f, 3000)
-	mutations(postings[:min(len(postings), 400)], func(b []byte) { f.Add(b, uint16(0), uint32(3000)) })
-	bits := roaring.New()
-	bits.AddRange(10, 70000)
-	bits.AddMany([]uint32{3, 5, 100000, 200000})
-	bits.RunOptimize()
-	encoder := postingEncoder{rows: 300000, denseRows: 300000}
-	var runs []rowRun
-	for start, end := range bits.Ranges() {
-		runs = append(runs, rowRun{start, uint32(end) - start})
-	}
-	encoded, err := encoder.encodeRoaring(nil, runs, uint32(bits.GetCardinality()))
+// FuzzEntry decodes entries of a dictionary.
+func FuzzEntry(f *testing.F) {
+	d, err := decodeDictionary(seal(f, piecesOf(f, 3000).words))
 	require.NoError(f, err)
-	mutations(encoded, func(b []byte) { f.Add(b, uint16(0), uint32(300000)) })
-	f.Fuzz(func(t *testing.T, entry []byte, offset uint16, n uint32) {
+	entries := d.entries.bytes
+	mutations(entries[:min(len(entries), 400)], func(b []byte) { f.Add(b, uint16(0), uint32(3000)) })
+	f.Fuzz(func(t *testing.T, entries []byte, offset uint16, n uint32) {
 		n = min(n, 1<<22)
-		p, err := decodePosting(seal(t, entry), uint64(offset), n)
+		h := &columnHead{patterns: 40, blockRows: 64}
+		e, err := readEntry(seal(t, entries), uint64(offset), n%2 == 0, h, n)
 		if err != nil {
 			require.ErrorIs(t, err, ErrCorrupt)
 			return
 		}
-		if p.Kind == PostingDense {
+		require.LessOrEqual(t, e.rows, n)
+		for i, p := range e.patterns {
+			require.Less(t, uint64(p), h.patterns)
+			require.True(t, i == 0 || e.patterns[i-1] < p)
+		}
+		if e.rest != nil {
+			last := uint32(0)
+			for start, end := range e.rest.Ranges() {
+				require.True(t, start >= last && start < end && end <= n)
+				last = end
+			}
+		}
+	})
+}
+
+// FuzzIDs decodes all buckets of a part of a table of ids.
+func FuzzIDs(f *testing.F) {
+	p := piecesOf(f, 300)
+	h := p.sidecar.head.columns[0]
+	mutations(p.ids, func(b []byte) { f.Add(b, uint16(h.idBuckets), false, uint32(300)) })
+	f.Fuzz(func(t *testing.T, part []byte, buckets uint16, wide bool, n uint32) {
+		h := columnHead{idBuckets: uint64(buckets), bucketsPerPart: uint64(buckets), wideOffsets: wide, blockRows: 64}
+		for bucket := range uint64(buckets) {
+			err := h.eachID(seal(t, part), bucket, n, func(print uint32, p *idPostings) {
+				require.Less(t, print, uint32(1)<<fingerprintBits)
+				for start, end := range p.rows(n, h.blockRows).Ranges() {
+					require.True(t, start < end && end <= n)
+				}
+			})
+			if err != nil {
+				require.ErrorIs(t, err, ErrCorrupt)
+			}
+		}
+	})
+}
+
+// FuzzPatterns decodes tables of patterns and blocks of the column.
+func FuzzPatterns(f *testing.F) {
+	p := piecesOf(f, 300)
+	patterns := uint16(p.sidecar.head.columns[0].patterns)
+	mutations(p.table, func(b []byte) { f.Add(b, patterns) })
+	mutations(p.patterns, func(b []byte) { f.Add(b, patterns) })
+	f.Fuzz(func(t *testing.T, raw []byte, patterns uint16) {
+		table, err := decodeTable(seal(t, raw), uint64(patterns), 300)
+		if err != nil {
+			require.ErrorIs(t, err, ErrCorrupt)
+		} else {
+			require.Len(t, table, int(patterns))
+		}
+		size := 300
+		if isWide(int(patterns)) {
+			size *= 2
+		}
+		block, err := decodeColumn(seal(t, raw), size, uint64(patterns))
+		if err != nil {
+			require.ErrorIs(t, err, ErrCorrupt)
 			return
 		}
-		require.Equal(t, p.Count, p.Rows.Cardinality())
-		last, count := uint32(0), uint32(0)
-		for start, end := range p.Rows.Ranges() {
-			require.True(t, (count == 0 || start > last) && start < end && end <= n)
-			last, count = end, count+end-start
-		}
-		require.Equal(t, p.Count, count)
-		require.Equal(t, n-p.Count, p.Rows.Not().And(AllRows(n)).Cardinality())
+		require.Len(t, block.low, 300)
 	})
 }
 
 func FuzzDictionary(f *testing.F) {
-	_, dictionary, _, _ := pieces(f, 200)
-	mutations(dictionary, func(b []byte) { f.Add(b, []byte("error")) })
+	mutations(piecesOf(f, 200).words, func(b []byte) { f.Add(b, []byte("error")) })
 	f.Fuzz(func(t *testing.T, part, token []byte) {
 		d, err := decodeDictionary(seal(t, part))
 		if err != nil {
@@ -142,8 +190,7 @@ func FuzzDictionary(f *testing.F) {
 }
 
 func FuzzBloom(f *testing.F) {
-	_, _, _, filter := pieces(f, 60)
-	mutations(filter, func(b []byte) { f.Add(b, []byte("error")) })
+	mutations(piecesOf(f, 60).bloom, func(b []byte) { f.Add(b, []byte("error")) })
 	f.Fuzz(func(t *testing.T, payload, token []byte) {
 		filter, err := decodeBloom(seal(t, payload))
 		if err != nil {
@@ -198,7 +245,6 @@ func FuzzBuild(f *testing.F) {
 		}
 		o := oneColumn()
 		o.Analyzer = analyzer.Params{StopWords: "none", MinDigits: 1}
-		o.DenseFraction = 1
 		data, id, _ := build(t, o, texts)
 		s, err := openBytes(t, data, id)
 		require.NoError(t, err)

@@ -27,12 +27,13 @@ type goldenCase struct {
 }
 
 func goldenCases() []goldenCase {
-	logs, rows := oneColumn(), oneColumn()
-	logs.RareRows = 4
-	rows.DenseFraction = 0.9
+	precise, coarse := oneColumn(), oneColumn()
+	precise.BitmapFraction = 10
+	coarse.BitmapFraction = 1e-9
 	return []goldenCase{
-		{"v1", 1, textsOf("testdata/v1.txt"), logs},
-		{"v1-roaring", 1, scatteredTexts, rows},
+		{"v2", 2, textsOf("testdata/v2.txt"), precise},
+		{"v2-coarse", 2, textsOf("testdata/v2.txt"), coarse},
+		{"v2-blocks", 2, scatteredTexts, coarse},
 	}
 }
 
@@ -50,19 +51,19 @@ func textsOf(file string) func(t *testing.T) []string {
 	}
 }
 
-// scatteredTexts have words in so many scattered rows that a roaring bitmap is smaller than a list.
+// scatteredTexts have numbers in scattered rows, whose postings are lists and bitmaps of blocks, in more rows than a block of the column of patterns has.
 func scatteredTexts(*testing.T) []string {
 	texts := make([]string, 100000)
 	for i := range texts {
 		hash := uint32(i) * 2654435761
 		if hash>>31 == 0 {
-			texts[i] += " half"
+			texts[i] += " half 1000"
 		}
-		if hash>>29 == 0 {
-			texts[i] += " eighth"
+		if hash>>22 == 0 {
+			texts[i] += fmt.Sprintf(" rare 2000 x%d", i)
 		}
-		if hash>>24 != 0 {
-			texts[i] += " nearly_all"
+		if i%30000 < 20 {
+			texts[i] += " burst 3000"
 		}
 		if i >= 70000 && i < 80000 {
 			texts[i] += " run"

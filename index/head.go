@@ -22,13 +22,20 @@ type head struct {
 
 // columnHead says where the parts of one column lie and what they hold.
 type columnHead struct {
-	rare, middle, dense uint64 // tokens of each class; rare ones include those whose only row stands in the dictionary
-	dictionary          []dictionaryPart
-	postings            []part
-	dictionaryBlob      place
-	postingsBlob        place
-	bloomBlob           place
-	bloomTokens         uint64
+	words, ids, patterns uint64 // tokens of the dictionary, of the table of ids, and patterns
+	blockRows            uint32 // rows of a block
+	exactRows            uint32 // up to how many rows tokens have postings of rows though blocks take less
+	wordsBlob            place
+	wordParts            []dictionaryPart
+	idsBlob              place
+	idBuckets            uint64
+	bucketsPerPart       uint64 // but for the last part
+	wideOffsets          bool   // the places of buckets in a part take four bytes, not two
+	idParts              []part
+	patternsBlob         place
+	patternParts         []part // the table of patterns, and the blocks of the column
+	bloomBlob            place
+	bloomTokens          uint64
 }
 
 // place is where a blob lies in the file: its header, and length bytes of payload behind it. length 0 says that there is none.
@@ -44,11 +51,19 @@ type part struct {
 	crc    uint32
 }
 
-// dictionaryPart is a part of a dictionary: an FST of the tokens from first on.
+// dictionaryPart is a part of a dictionary: the tokens from first on.
 type dictionaryPart struct {
 	part
 	first []byte
-	base  uint64 // smallest posting offset of its tokens
+}
+
+// partOf returns the part that begins at start and ends where the payload ends.
+func partOf(payload []byte, start int64) part {
+	return part{start: start, length: int64(len(payload)) - start, crc: checksum(payload[start:])}
+}
+
+func appendPartOf(parts []part, payload []byte, start int64) []part {
+	return append(parts, partOf(payload, start))
 }
 
 // Bounds of what a head may say.
@@ -83,26 +98,41 @@ func (h *head) encode() ([]byte, error) {
 }
 
 func (c *columnHead) append(b []byte, spec ColumnSpec) []byte {
-	b = binary.AppendUvarint(b, c.rare)
-	b = binary.AppendUvarint(b, c.middle)
-	b = binary.AppendUvarint(b, c.dense)
 	if spec.Bitmap {
-		b = appendPlace(b, c.postingsBlob)
-		b = binary.AppendUvarint(b, uint64(len(c.postings)))
-		for _, p := range c.postings {
-			b = appendPart(b, p)
-		}
-		b = appendPlace(b, c.dictionaryBlob)
-		b = binary.AppendUvarint(b, uint64(len(c.dictionary)))
-		for _, p := range c.dictionary {
+		b = binary.AppendUvarint(b, uint64(c.blockRows))
+		b = binary.AppendUvarint(b, uint64(c.exactRows))
+		b = binary.AppendUvarint(b, c.words)
+		b = appendPlace(b, c.wordsBlob)
+		b = binary.AppendUvarint(b, uint64(len(c.wordParts)))
+		for _, p := range c.wordParts {
 			b = appendPart(b, p.part)
 			b = appendCounted(b, p.first)
-			b = binary.AppendUvarint(b, p.base)
 		}
+		b = binary.AppendUvarint(b, c.ids)
+		b = appendPlace(b, c.idsBlob)
+		b = binary.AppendUvarint(b, c.idBuckets)
+		b = binary.AppendUvarint(b, c.bucketsPerPart)
+		wide := uint64(0)
+		if c.wideOffsets {
+			wide = 1
+		}
+		b = binary.AppendUvarint(b, wide)
+		b = appendParts(b, c.idParts)
+		b = binary.AppendUvarint(b, c.patterns)
+		b = appendPlace(b, c.patternsBlob)
+		b = appendParts(b, c.patternParts)
 	}
 	if spec.Bloom {
 		b = appendPlace(b, c.bloomBlob)
 		b = binary.AppendUvarint(b, c.bloomTokens)
+	}
+	return b
+}
+
+func appendParts(b []byte, parts []part) []byte {
+	b = binary.AppendUvarint(b, uint64(len(parts)))
+	for _, p := range parts {
+		b = appendPart(b, p)
 	}
 	return b
 }
@@ -136,7 +166,7 @@ func decodeHead(v verified, offset int64) (*head, error) {
 	}
 	h.columns = make([]columnHead, len(h.options.Columns))
 	for i := range h.columns {
-		h.columns[i].read(r, h.options.Columns[i], offset)
+		h.columns[i].read(r, h.options.Columns[i], h.identity.Rows, offset)
 	}
 	return h, r.end()
 }
@@ -165,35 +195,70 @@ func (h *head) loadOptions(name string, version int, stored []byte) error {
 	return nil
 }
 
-func (c *columnHead) read(r *reader, spec ColumnSpec, end int64) {
-	c.rare, c.middle, c.dense = r.uvarint(math.MaxUint32), r.uvarint(math.MaxUint32), r.uvarint(math.MaxUint32)
+func (c *columnHead) read(r *reader, spec ColumnSpec, rows uint32, end int64) {
 	if spec.Bitmap {
-		c.postingsBlob = readPlace(r, end)
-		n := r.uvarint(largestParts)
-		total := int64(0)
-		for i := uint64(0); i < n && r.err == nil; i++ {
-			c.postings = append(c.postings, readPart(r, &total))
+		c.blockRows, c.exactRows = uint32(r.uvarint(mostBlockRows)), uint32(r.uvarint(math.MaxUint32))
+		if c.blockRows == 0 {
+			r.fail("blocks have no rows")
+			return
 		}
-		if total != c.postingsBlob.length {
-			r.fail("the parts of the postings do not add up")
-		}
-		c.dictionaryBlob = readPlace(r, end)
-		n, total = r.uvarint(largestParts), 0
-		for i := uint64(0); i < n && r.err == nil; i++ {
-			p := dictionaryPart{part: readPart(r, &total), first: r.counted(math.MaxUint8), base: r.uvarint(largestFile)}
-			if i > 0 && bytes.Compare(c.dictionary[i-1].first, p.first) >= 0 {
-				r.fail("the parts of the dictionary are out of order")
-			}
-			c.dictionary = append(c.dictionary, p)
-		}
-		if total != c.dictionaryBlob.length {
-			r.fail("the parts of the dictionary do not add up")
-		}
+		c.readWords(r, end)
+		c.readIDs(r, end)
+		c.readPatterns(r, rows, end)
 	}
 	if spec.Bloom {
 		c.bloomBlob = readPlace(r, end)
 		c.bloomTokens = r.uvarint(math.MaxUint32)
 	}
+}
+
+func (c *columnHead) readWords(r *reader, end int64) {
+	c.words, c.wordsBlob = r.uvarint(math.MaxUint32), readPlace(r, end)
+	n, total := r.uvarint(largestParts), int64(0)
+	for i := uint64(0); i < n && r.err == nil; i++ {
+		p := dictionaryPart{part: readPart(r, &total), first: r.counted(math.MaxUint8)}
+		if i > 0 && bytes.Compare(c.wordParts[i-1].first, p.first) >= 0 {
+			r.fail("the parts of the dictionary are out of order")
+		}
+		c.wordParts = append(c.wordParts, p)
+	}
+	if total != c.wordsBlob.length {
+		r.fail("the parts of the dictionary do not add up")
+	}
+}
+
+func (c *columnHead) readIDs(r *reader, end int64) {
+	c.ids, c.idsBlob = r.uvarint(math.MaxUint32), readPlace(r, end)
+	c.idBuckets, c.bucketsPerPart, c.wideOffsets = r.uvarint(math.MaxUint32), r.uvarint(math.MaxUint32), r.uvarint(1) == 1
+	c.idParts = readParts(r, c.idsBlob)
+	if c.idBuckets > 0 && (c.bucketsPerPart == 0 || (c.idBuckets+c.bucketsPerPart-1)/c.bucketsPerPart != uint64(len(c.idParts))) ||
+		c.idBuckets == 0 && len(c.idParts) > 0 {
+		r.fail("the parts of the table of ids do not hold its buckets")
+	}
+}
+
+func (c *columnHead) readPatterns(r *reader, rows uint32, end int64) {
+	c.patterns, c.patternsBlob = r.uvarint(largestPatterns), readPlace(r, end)
+	c.patternParts = readParts(r, c.patternsBlob)
+	want := 0
+	if c.patterns > 0 {
+		want = 1 + int(blocksOf(rows, columnBlockRows))
+	}
+	if len(c.patternParts) != want {
+		r.fail("the column of patterns has not as many blocks as the data file's rows take")
+	}
+}
+
+// readParts takes the parts of a blob, which must fill it.
+func readParts(r *reader, blob place) (parts []part) {
+	n, total := r.uvarint(largestParts), int64(0)
+	for i := uint64(0); i < n && r.err == nil; i++ {
+		parts = append(parts, readPart(r, &total))
+	}
+	if total != blob.length {
+		r.fail("the parts of a blob do not add up")
+	}
+	return parts
 }
 
 func readPlace(r *reader, end int64) place {

@@ -95,25 +95,27 @@ func tokenProblem(s *Sidecar, token string, rows []uint32) string {
 		}
 		return ""
 	}
-	if posting.Count != uint32(len(rows)) {
-		return fmt.Sprintf("%d rows", posting.Count)
-	}
 	if len(rows) > 0 && answer != MayContain {
 		return "the bloom filter denies it"
 	}
-	kind := PostingExact
-	if len(rows) == 0 {
-		kind = PostingAbsent
-	} else if float64(len(rows)) > s.head.options.DenseFraction*float64(n) {
-		kind = PostingDense
-	}
+	return postingProblem(posting, RowsFromSorted(n, rows))
+}
+
+// postingProblem says what is wrong with a posting of a token that is in exactly these rows.
+func postingProblem(p Posting, truth *RowSet) string {
 	switch {
-	case posting.Kind != kind:
-		return fmt.Sprintf("kind %d, not %d", posting.Kind, kind)
-	case kind == PostingDense && posting.Rows != nil:
-		return "a dense token with rows"
-	case kind != PostingDense && !RowsFromSorted(n, rows).Equal(posting.Rows):
-		return "other rows"
+	case p.Kind == PostingUnindexed:
+		return "no answer about a token that is kept"
+	case !truth.AndNot(p.Rows).IsEmpty():
+		return fmt.Sprintf("kind %d: rows with the token are not in Rows", p.Kind)
+	case !p.Must.AndNot(truth).IsEmpty():
+		return fmt.Sprintf("kind %d: rows of Must lack the token", p.Kind)
+	case p.Counted && p.Count != truth.Cardinality():
+		return fmt.Sprintf("kind %d: %d rows, not %d", p.Kind, p.Count, truth.Cardinality())
+	case p.Kind != PostingMay && !p.Counted:
+		return fmt.Sprintf("kind %d: not counted", p.Kind)
+	case p.Kind == PostingAbsent && !p.Rows.IsEmpty(), p.Kind == PostingExact && !p.Rows.Equal(p.Must):
+		return fmt.Sprintf("kind %d: %d rows, %d of them certain", p.Kind, p.Rows.Cardinality(), p.Must.Cardinality())
 	}
 	return ""
 }

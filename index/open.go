@@ -14,9 +14,6 @@ const (
 	// tailBytes is how much of the end of a sidecar is read to open it; of one in a remote store, up to so many times what its traits say.
 	tailBytes     = 64 << 10
 	mostTailTimes = 2
-	// wholeBytes is the size up to which a sidecar is kept as it was read, so that look-ups read nothing more. One in a remote store is kept if
-	// it came whole.
-	wholeBytes = 16 << 10
 	// On logs the bloom filters of a column take two to three bytes a row, the whole sidecar about 36.
 	bloomBytesPerRow   = 7 // per two rows
 	sidecarBytesPerRow = 40
@@ -136,7 +133,7 @@ func newSidecar(store storage.Store, name string, size int64, tail []byte, end i
 	s := &Sidecar{store: store, name: name, size: size, head: h, summary: h.summary(size, size-offset)}
 	s.cache.init(int64(len(payload.bytes))*2 + fixedBytes)
 	s.remote = storage.TraitsOf(store).Remote
-	if (size <= wholeBytes || s.remote) && size == int64(len(tail)) {
+	if s.remote && size == int64(len(tail)) {
 		s.whole = bytes.Clone(tail)
 		s.cache.fixed += size
 	} else {

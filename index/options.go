@@ -26,29 +26,25 @@ type Options struct {
 	Analyzer analyzer.Params `json:"analyzer"`
 	// FalsePositiveRate of the bloom filters, above 0 and at most 0.5; 0 means 0.01.
 	FalsePositiveRate float64 `json:"false_positive_rate"`
-	// RareRows is the number of rows up to which a token's postings are always a list of rows; 0 means 64. Above it they are a list or a
-	// roaring bitmap, whichever is smaller.
-	RareRows int `json:"rare_rows"`
-	// DenseFraction of all rows above which a token is recorded as dense, with its count and without postings; 0 means 0.5, 1 means never.
-	DenseFraction float64 `json:"dense_fraction"`
+	// BitmapFraction is the size that the bitmap of all columns should have, as a fraction of the data file's; 0 means 0.1, at most 10. It decides how many
+	// tokens get postings of rows, and not of blocks of rows; what the bitmap needs at least is written whatever it says.
+	BitmapFraction float64 `json:"bitmap_fraction"`
 }
 
 // Defaults of Options.
 const (
 	DefaultFalsePositiveRate = 0.01
-	DefaultRareRows          = 64
-	DefaultDenseFraction     = 0.5
-	largestRareRows          = 1 << 16
+	DefaultBitmapFraction    = 0.1
+	largestBitmapFraction    = 10
 )
 
 // Names of the table properties that say what is indexed and where.
 const (
-	PropertyColumnPrefix  = "firn.index.column."        // + column name: "bitmap,bloom", "bitmap", "bloom" or "none"
-	PropertyFPP           = "firn.index.fpp"            // Options.FalsePositiveRate
-	PropertyRareRows      = "firn.index.rare-rows"      // Options.RareRows
-	PropertyDenseFraction = "firn.index.dense-fraction" // Options.DenseFraction
-	PropertyAnalyzer      = "firn.index.analyzer"       // Options.Analyzer as JSON
-	PropertyLocation      = "firn.index.location"       // URI below which sidecars live; default: the table location + ".index"
+	PropertyColumnPrefix   = "firn.index.column."         // + column name: "bitmap,bloom", "bitmap", "bloom" or "none"
+	PropertyFPP            = "firn.index.fpp"             // Options.FalsePositiveRate
+	PropertyBitmapFraction = "firn.index.bitmap-fraction" // Options.BitmapFraction
+	PropertyAnalyzer       = "firn.index.analyzer"        // Options.Analyzer as JSON
+	PropertyLocation       = "firn.index.location"        // URI below which sidecars live; default: the table location + ".index"
 )
 
 // Words of a PropertyColumnPrefix property.
@@ -68,19 +64,14 @@ func (o Options) withDefaults() (Options, error) {
 	if o.FalsePositiveRate == 0 {
 		o.FalsePositiveRate = DefaultFalsePositiveRate
 	}
-	if o.RareRows == 0 {
-		o.RareRows = DefaultRareRows
-	}
-	if o.DenseFraction == 0 {
-		o.DenseFraction = DefaultDenseFraction
+	if o.BitmapFraction == 0 {
+		o.BitmapFraction = DefaultBitmapFraction
 	}
 	switch {
 	case !(o.FalsePositiveRate >= 1e-6 && o.FalsePositiveRate <= 0.5):
 		return Options{}, fmt.Errorf("%w: the false positive rate is %v; give 0.000001 to 0.5", ErrInvalidOptions, o.FalsePositiveRate)
-	case o.RareRows < 1 || o.RareRows > largestRareRows:
-		return Options{}, fmt.Errorf("%w: rare rows is %d; give 1 to %d", ErrInvalidOptions, o.RareRows, largestRareRows)
-	case !(o.DenseFraction > 0 && o.DenseFraction <= 1):
-		return Options{}, fmt.Errorf("%w: the dense fraction is %v; give a number above 0 and at most 1", ErrInvalidOptions, o.DenseFraction)
+	case !(o.BitmapFraction > 0 && o.BitmapFraction <= largestBitmapFraction):
+		return Options{}, fmt.Errorf("%w: the bitmap fraction is %v; give a number above 0 and at most %d", ErrInvalidOptions, o.BitmapFraction, largestBitmapFraction)
 	}
 	o.Columns = slices.Clone(o.Columns)
 	seen := map[int]bool{}
@@ -126,8 +117,7 @@ func OptionsFromProperties(props map[string]string, textColumns map[string]int) 
 		}
 	}
 	number(PropertyFPP, func(v string) (e error) { o.FalsePositiveRate, e = strconv.ParseFloat(v, 64); return e })
-	number(PropertyRareRows, func(v string) (e error) { o.RareRows, e = strconv.Atoi(v); return e })
-	number(PropertyDenseFraction, func(v string) (e error) { o.DenseFraction, e = strconv.ParseFloat(v, 64); return e })
+	number(PropertyBitmapFraction, func(v string) (e error) { o.BitmapFraction, e = strconv.ParseFloat(v, 64); return e })
 	number(PropertyAnalyzer, func(v string) error {
 		dec := json.NewDecoder(bytes.NewReader([]byte(v)))
 		dec.DisallowUnknownFields()

@@ -11,17 +11,16 @@ import (
 func TestOptionsFromProperties(t *testing.T) {
 	columns := map[string]int{"log_msg": 6, "host": 4, "trace_id": 5, "a.b": 12}
 	o, err := OptionsFromProperties(map[string]string{
-		"firn.index.column.log_msg": "bitmap,bloom",
-		"firn.index.column.host":    " Bloom ",
-		"firn.index.column.a.b":     "bitmap",
-		"firn.index.column.gone":    "bitmap",
-		"firn.index.column.app_id":  "nonsense", // no text column (any more)
-		"firn.index.fpp":            "0.02",
-		"firn.index.rare-rows":      "16",
-		"firn.index.dense-fraction": "0.25",
-		"firn.index.analyzer":       `{"min_digits": 1, "stop_words": "none"}`,
-		"firn.index.location":       "file:///elsewhere",
-		"write.format":              "parquet",
+		"firn.index.column.log_msg":  "bitmap,bloom",
+		"firn.index.column.host":     " Bloom ",
+		"firn.index.column.a.b":      "bitmap",
+		"firn.index.column.gone":     "bitmap",
+		"firn.index.column.app_id":   "nonsense", // no text column (any more)
+		"firn.index.fpp":             "0.02",
+		"firn.index.bitmap-fraction": "0.25",
+		"firn.index.analyzer":        `{"min_digits": 1, "stop_words": "none"}`,
+		"firn.index.location":        "file:///elsewhere",
+		"write.format":               "parquet",
 	}, columns)
 	require.NoError(t, err)
 	require.Equal(t, Options{
@@ -32,16 +31,14 @@ func TestOptionsFromProperties(t *testing.T) {
 		},
 		Analyzer:          analyzer.Params{MaxTokenBytes: 40, StopWords: "none", MinDigits: 1},
 		FalsePositiveRate: 0.02,
-		RareRows:          16,
-		DenseFraction:     0.25,
+		BitmapFraction:    0.25,
 	}, o)
 
 	o, err = OptionsFromProperties(nil, columns)
 	require.NoError(t, err)
 	require.Empty(t, o.Columns)
 	require.Equal(t, 0.01, o.FalsePositiveRate)
-	require.Equal(t, 64, o.RareRows)
-	require.Equal(t, 0.5, o.DenseFraction)
+	require.Equal(t, 0.1, o.BitmapFraction)
 	require.Equal(t, analyzer.Params{MaxTokenBytes: 40, StopWords: "english+log", MinDigits: 3}, o.Analyzer)
 
 	o, err = OptionsFromProperties(map[string]string{"firn.index.column.host": "none"}, columns)
@@ -49,12 +46,11 @@ func TestOptionsFromProperties(t *testing.T) {
 	require.Empty(t, o.Columns)
 
 	for name, value := range map[string]string{
-		"firn.index.column.log_msg": "fst",
-		"firn.index.column.host":    "none,bloom",
-		"firn.index.fpp":            "one percent",
-		"firn.index.rare-rows":      "1.5",
-		"firn.index.dense-fraction": "NaN",
-		"firn.index.analyzer":       `{"min_digitz": 1}`,
+		"firn.index.column.log_msg":  "fst",
+		"firn.index.column.host":     "none,bloom",
+		"firn.index.fpp":             "one percent",
+		"firn.index.bitmap-fraction": "NaN",
+		"firn.index.analyzer":        `{"min_digitz": 1}`,
 	} {
 		_, err := OptionsFromProperties(map[string]string{name: value}, columns)
 		require.ErrorIs(t, err, ErrInvalidOptions, name)

@@ -1,9 +1,13 @@
 package index
 
 import (
-	"bytes"
 	"context"
+	"math"
 	"sync"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/firnlog/firn/index/analyzer"
 )
 
 // Token is a folded token of a column, by its field id.
@@ -12,10 +16,11 @@ type Token struct {
 	Text    string
 }
 
-// guessedPostings is up to how many bytes of postings are read along with a part of a dictionary, because one of its tokens may need them.
-const guessedPostings = 512 << 10
+// guessedColumn is up to how many bytes of the column of patterns are read along with a part of a dictionary from a remote store, because one of its
+// tokens may need them.
+const guessedColumn = 512 << 10
 
-// span is parts [first, end) of a dictionary or of postings, or a bloom filter.
+// span is parts [first, end) of a dictionary, of a table of ids or of a column of patterns, or a bloom filter.
 type span struct {
 	kind       blobKind
 	column     int
@@ -27,15 +32,15 @@ func (s *Sidecar) PrefetchBlooms(ctx context.Context, fieldIDs []int) {
 	var missing []span
 	for _, id := range fieldIDs {
 		if s.BloomCost(id) > 0 {
-			missing = append(missing, span{kind: kindBloom, column: s.column(id)})
+			missing = append(missing, span{kindBloom, s.column(id), 0, 1})
 		}
 	}
 	s.fetch(ctx, missing)
 }
 
-// Prefetch loads what looking up these tokens needs and is not in memory, side by side. Parts of a dictionary come together with those
-// of the postings that their tokens may be in, if these are small; else the latter follow. So it takes the time of two dependent requests at most, and
-// mostly of one. It reports no errors: Lookup tries again.
+// Prefetch loads what looking up these tokens needs and is not in memory, side by side. From a remote store a small column of patterns comes
+// together with the part of the dictionary that may say that it is needed; else it follows. So it takes the time of two dependent requests at
+// most, and mostly of one. It reports no errors: Lookup tries again.
 func (s *Sidecar) Prefetch(ctx context.Context, tokens []Token) {
 	for range 2 {
 		missing := s.missing(tokens)
@@ -60,7 +65,7 @@ func (s *Sidecar) BloomCost(fieldID int) int64 {
 	if column < 0 || !s.head.options.Columns[column].Bloom || s.whole != nil || s.cache.get(bloomKey(column)) != nil {
 		return 0
 	}
-	return s.bytesOf(span{kind: kindBloom, column: column})
+	return s.bytesOf(span{kindBloom, column, 0, 1})
 }
 
 // HasPostings says whether the sidecar has a bitmap of a column and stores the token, if it is there: whether Lookup knows more than Bloom.
@@ -71,14 +76,16 @@ func (s *Sidecar) HasPostings(token Token) bool {
 
 func (s *Sidecar) bytesOf(p span) (bytes int64) {
 	h := &s.head.columns[p.column]
-	if p.kind == kindBloom {
-		return h.bloomBlob.length
-	}
 	for i := p.first; i < p.end; i++ {
-		if p.kind == kindDictionary {
-			bytes += h.dictionary[i].length
-		} else {
-			bytes += h.postings[i].length
+		switch p.kind {
+		case kindBloom:
+			bytes += h.bloomBlob.length
+		case kindWords:
+			bytes += h.wordParts[i].length
+		case kindIDs:
+			bytes += h.idParts[i].length
+		case kindPatterns:
+			bytes += h.patternParts[i+1].length
 		}
 	}
 	return bytes
@@ -104,50 +111,66 @@ func (s *Sidecar) missing(tokens []Token) (list []span) {
 	return list
 }
 
-func (s *Sidecar) missingOf(column int, token []byte) []span {
+func (s *Sidecar) missingOf(column int, token []byte) (list []span) {
 	h := &s.head.columns[column]
-	i := h.dictionaryOf(token)
-	if i < 0 {
-		return nil
-	}
-	d, ok := s.cache.get(partKey{kindDictionary, column, i}).(*dictionary)
-	if !ok {
-		list := []span{{kindDictionary, column, i, i + 1}}
-		if postings := s.postingsOfPart(column, i); postings.end > postings.first && s.bytesOf(postings) <= guessedPostings {
-			list = append(list, postings)
+	word := analyzer.WordToken(token)
+	if i := h.dictionaryOf(token); i >= 0 {
+		d, ok := s.cache.get(partKey{kindWords, column, i}).(*dictionary)
+		if !ok {
+			list = append(list, span{kindWords, column, i, i + 1})
+			if all := s.missingColumn(column, math.MaxUint64); word && s.remote && s.bytesOf(all) <= guessedColumn && all.first < all.end {
+				list = append(list, all)
+			}
+		} else if value, found, err := d.get(token); err != nil || found {
+			return s.missingOfEntry(column, i, word, d, value, err)
 		}
-		return list
 	}
-	value, found, err := d.get(token)
-	offset := h.dictionary[i].base + value>>1
-	if err != nil || !found || value&inlineRow != 0 || offset >= uint64(h.postingsBlob.length) || s.cache.get(rowsKey(column, offset)) != nil {
+	if h.idBuckets > 0 && !word {
+		i := int(bucketOf(xxhash.Sum64(token), h.idBuckets) / h.bucketsPerPart)
+		if s.cache.get(partKey{kindIDs, column, i}) == nil {
+			list = append(list, span{kindIDs, column, i, i + 1})
+		}
+	}
+	return list
+}
+
+// missingOfEntry returns the blocks of the column of patterns that resolving a number of part i of a dictionary needs.
+func (s *Sidecar) missingOfEntry(column, i int, word bool, d *dictionary, value uint64, err error) []span {
+	h := &s.head.columns[column]
+	if err != nil || value&inlineRow != 0 || h.patterns == 0 || s.cache.get(rowsKey(column, i, value)) != nil {
 		return nil
 	}
-	if p := h.postingsOf(offset); s.cache.get(partKey{kindPostings, column, p}) == nil {
-		return []span{{kindPostings, column, p, p + 1}}
+	e, err := readEntry(d.entries, value>>1, word, h, s.head.identity.Rows)
+	if err != nil || !e.needsColumn() {
+		return nil
+	}
+	if p := s.missingColumn(column, e.mask); p.first < p.end {
+		return []span{p}
 	}
 	return nil
 }
 
-// postingsOfPart returns the parts of the postings that the tokens of a part of the dictionary may be in, without those in memory at either end.
-func (s *Sidecar) postingsOfPart(column, i int) span {
-	h := &s.head.columns[column]
-	from, end := h.dictionary[i].base, uint64(h.postingsBlob.length)
-	if i+1 < len(h.dictionary) {
-		end = min(end, h.dictionary[i+1].base)
+// missingColumn returns the blocks of the column of patterns from the first to the last one that is in the mask and not in memory.
+func (s *Sidecar) missingColumn(column int, mask uint64) span {
+	n, h := s.head.identity.Rows, &s.head.columns[column]
+	missing := func(block int) bool {
+		return (!hasMask(n) || mask>>block&1 != 0) && s.cache.get(partKey{kindPatterns, column, block}) == nil
 	}
-	p := span{kind: kindPostings, column: column}
-	if from >= end {
-		return p
-	}
-	p.first, p.end = h.postingsOf(from), h.postingsOf(end-1)+1
-	for p.first < p.end && s.cache.get(partKey{kindPostings, column, p.first}) != nil {
+	p := span{kindPatterns, column, 0, max(len(h.patternParts)-1, 0)}
+	for p.first < p.end && !missing(p.first) {
 		p.first++
 	}
-	for p.first < p.end && s.cache.get(partKey{kindPostings, column, p.end - 1}) != nil {
+	for p.first < p.end && !missing(p.end-1) {
 		p.end--
 	}
 	return p
+}
+
+// prefetchColumn loads the blocks of the column of patterns that are in the mask, with one request.
+func (s *Sidecar) prefetchColumn(ctx context.Context, column int, mask uint64) {
+	if p := s.missingColumn(column, mask); p.end > p.first+1 && s.whole == nil {
+		s.fetchOne(ctx, p)
+	}
 }
 
 // fetch loads parts side by side, each span with one request.
@@ -169,31 +192,37 @@ func (s *Sidecar) fetchOne(ctx context.Context, p span) {
 	switch {
 	case p.kind == kindBloom:
 		_, err = s.bloom(ctx, p.column)
-	case p.kind == kindDictionary:
+	case p.kind == kindWords:
 		_, err = s.dictionary(ctx, p.column, p.first)
+	case p.kind == kindIDs:
+		_, err = s.idPart(ctx, p.column, p.first)
 	case p.end == p.first+1:
-		_, err = s.postings(ctx, p.column, p.first)
+		_, err = s.columnBlock(ctx, p.column, p.first)
 	default:
-		err = s.manyPostings(ctx, p)
+		err = s.manyBlocks(ctx, p)
 	}
 	_ = err // whoever needs the part reads it again and tells
 }
 
-// manyPostings loads neighbouring parts of postings with one request.
-func (s *Sidecar) manyPostings(ctx context.Context, p span) error {
+// manyBlocks loads neighbouring blocks of the column of patterns with one request.
+func (s *Sidecar) manyBlocks(ctx context.Context, p span) error {
 	h := &s.head.columns[p.column]
-	start := h.postings[p.first].start
-	b, err := s.read(ctx, h.postingsBlob.offset+headerBytes+start, s.bytesOf(p))
+	start := h.patternParts[p.first+1].start
+	b, err := s.read(ctx, h.patternsBlob.offset+headerBytes+start, s.bytesOf(p))
 	if err != nil {
 		return err
 	}
 	for i := p.first; i < p.end; i++ {
-		part := h.postings[i]
-		v, err := verify(bytes.Clone(b[part.start-start:][:part.length]), part.crc, "a part of the postings")
+		part, size := h.patternParts[i+1], s.columnBlockBytes(p.column, i)
+		v, err := verify(b[part.start-start:][:part.length], part.crc, "a block of the column of patterns")
 		if err != nil {
 			return err
 		}
-		s.cache.put(partKey{kindPostings, p.column, i}, v, part.length)
+		block, err := decodeColumn(v, size, h.patterns)
+		if err != nil {
+			return err
+		}
+		s.cache.put(partKey{kindPatterns, p.column, i}, block, int64(size))
 	}
 	return nil
 }

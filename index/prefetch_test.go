@@ -49,7 +49,7 @@ func TestPrefetch(t *testing.T) {
 
 	store.Reset()
 	s.Prefetch(ctx, tokens)
-	require.LessOrEqual(t, store.Counts().Requests, int64(2*3), "a part of the dictionary and one run of postings for each")
+	require.LessOrEqual(t, store.Counts().Requests, int64(3*3), "for each a part of the dictionary, and one of the table of ids or the column of patterns")
 	require.Zero(t, s.LookupCost(tokens))
 	store.Reset()
 	s.Prefetch(ctx, tokens)

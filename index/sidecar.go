@@ -2,7 +2,6 @@ package index
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -40,16 +39,27 @@ type PostingKind uint8
 // The kinds of Posting.
 const (
 	PostingUnindexed PostingKind = iota // no bitmap for that column, or its analyzer does not keep the token: nothing is known
-	PostingAbsent                       // no row holds the token: exact. Rows is empty, Count 0
+	PostingAbsent                       // no row holds the token: certain. Rows is empty, Count 0
 	PostingExact                        // Rows are exactly the rows that hold the token
-	PostingDense                        // more than DenseFraction of the rows hold the token; Count is exact, Rows is nil
+	PostingMay                          // Rows hold every row with the token, and may hold others; the rows of Must are certain
 )
 
 // Posting says which rows of the data file hold a token.
 type Posting struct {
-	Kind  PostingKind
-	Rows  *RowSet // for PostingAbsent and PostingExact, else nil
-	Count uint32  // exact number of rows that hold the token; 0 and meaningless for PostingUnindexed
+	Kind    PostingKind
+	Rows    *RowSet // every row with the token is in it; nil for PostingUnindexed
+	Must    *RowSet // every row in it has the token; the same as Rows for PostingExact, nil for PostingUnindexed
+	Count   uint32  // number of rows that hold the token, if Counted; else 0
+	Counted bool    // always for PostingAbsent and PostingExact; for PostingMay if the token stands in the dictionary
+}
+
+func exactly(rows *RowSet) Posting {
+	return Posting{Kind: PostingExact, Rows: rows, Must: rows, Count: rows.Cardinality(), Counted: true}
+}
+
+func absent(n uint32) Posting {
+	none := NoRows(n)
+	return Posting{Kind: PostingAbsent, Rows: none, Must: none, Counted: true}
 }
 
 // Options returns the options that the index was built with.
@@ -96,7 +106,8 @@ func (s *Sidecar) Bloom(ctx context.Context, fieldID int, token string) (BloomAn
 }
 
 // Lookup finds the rows that hold a folded token (as analyzer.Split hands out). It takes two ranged reads at most: one of a part of
-// the dictionary, and one of a part of the postings unless the token is in no row or in a single one; none once both are loaded.
+// the dictionary, and for a word that stands in patterns one of the column of patterns, for another token that the dictionary lacks one of a part of
+// the table of ids; none once they are loaded.
 func (s *Sidecar) Lookup(ctx context.Context, fieldID int, token string) (Posting, error) {
 	column := s.column(fieldID)
 	if column < 0 || !s.head.options.Columns[column].Bitmap || !s.Keeps(token) {
@@ -120,87 +131,43 @@ func (s *Sidecar) column(fieldID int) int {
 }
 
 func (s *Sidecar) lookup(ctx context.Context, column int, token []byte) (Posting, error) {
-	h, n := &s.head.columns[column], s.head.identity.Rows
-	i := h.dictionaryOf(token)
-	if i < 0 {
-		return Posting{Kind: PostingAbsent, Rows: NoRows(n)}, nil
-	}
-	d, err := s.dictionary(ctx, column, i)
-	if err != nil {
-		return Posting{}, err
-	}
-	value, found, err := d.get(token)
-	if err != nil {
-		return Posting{}, err
-	}
-	if !found {
-		return Posting{Kind: PostingAbsent, Rows: NoRows(n)}, nil
-	}
-	base := h.dictionary[i].base
-	key := rowsKey(column, base+value>>1)
-	if value&inlineRow == 0 {
-		if p, ok := s.cache.get(key).(Posting); ok {
-			return p, nil
+	h := &s.head.columns[column]
+	if i := h.dictionaryOf(token); i >= 0 {
+		d, err := s.dictionary(ctx, column, i)
+		if err != nil {
+			return Posting{}, err
+		}
+		value, found, err := d.get(token)
+		if err != nil {
+			return Posting{}, err
+		}
+		if found {
+			return s.posting(ctx, column, i, token, d, value)
 		}
 	}
-	p, err := s.resolve(ctx, column, base, value)
-	if err == nil && p.Kind == PostingExact && p.Count >= keptRows {
-		s.cache.put(key, p, p.Rows.SizeInMemory())
+	if h.idBuckets == 0 || analyzer.WordToken(token) {
+		return absent(s.head.identity.Rows), nil
+	}
+	return s.lookupID(ctx, column, token)
+}
+
+// posting resolves what part i of a dictionary says, and keeps what took long.
+func (s *Sidecar) posting(ctx context.Context, column, i int, token []byte, d *dictionary, value uint64) (Posting, error) {
+	key := rowsKey(column, i, value)
+	if p, ok := s.cache.get(key).(Posting); ok {
+		return p, nil
+	}
+	p, err := s.resolve(ctx, column, token, d, value)
+	if err == nil && p.Rows.Cardinality() >= keptRows {
+		s.cache.put(key, p, p.Rows.SizeInMemory()+p.Must.SizeInMemory())
 	}
 	return p, err
-}
-
-// resolve turns a number of a dictionary into a posting.
-func (s *Sidecar) resolve(ctx context.Context, column int, base, value uint64) (Posting, error) {
-	n := s.head.identity.Rows
-	if value&inlineRow != 0 {
-		row := value >> 1
-		if row >= uint64(n) {
-			return Posting{}, corruptf("dictionary has row %d of %d", row, n)
-		}
-		return Posting{Kind: PostingExact, Rows: RowsInRange(n, uint32(row), uint32(row)+1), Count: 1}, nil
-	}
-	v, offset, err := s.entryAt(ctx, column, base+value>>1)
-	if err != nil {
-		return Posting{}, err
-	}
-	return decodePosting(v, offset, n)
-}
-
-// entry returns class and size of the posting entry at an offset of the postings.
-func (s *Sidecar) entry(ctx context.Context, column int, offset uint64) (class string, size int64, err error) {
-	v, offset, err := s.entryAt(ctx, column, offset)
-	if err != nil {
-		return "", 0, err
-	}
-	c, size, err := entryShape(v, offset, s.head.identity.Rows)
-	return c.String(), size, err
-}
-
-// entryAt returns the part of the postings that an offset lies in, and the offset in that part.
-func (s *Sidecar) entryAt(ctx context.Context, column int, offset uint64) (verified, uint64, error) {
-	h := &s.head.columns[column]
-	if offset >= uint64(h.postingsBlob.length) {
-		return verified{}, 0, corruptf("dictionary has posting offset %d of %d", offset, h.postingsBlob.length)
-	}
-	i := h.postingsOf(offset)
-	v, err := s.postings(ctx, column, i)
-	return v, offset - uint64(h.postings[i].start), err
 }
 
 // dictionaryOf returns the part of the dictionary that may hold a token: the last one whose first token is not greater. It is -1 if no
 // part can.
 func (h *columnHead) dictionaryOf(token []byte) int {
-	i, exact := slices.BinarySearchFunc(h.dictionary, token, func(p dictionaryPart, token []byte) int { return bytes.Compare(p.first, token) })
-	if !exact {
-		i--
-	}
-	return i
-}
-
-// postingsOf returns the part of the postings that an offset, which is within them, lies in.
-func (h *columnHead) postingsOf(offset uint64) int {
-	i, exact := slices.BinarySearchFunc(h.postings, int64(offset), func(p part, offset int64) int { return cmp.Compare(p.start, offset) })
+	i, exact := slices.BinarySearchFunc(h.wordParts, token, func(p dictionaryPart, token []byte) int { return bytes.Compare(p.first, token) })
 	if !exact {
 		i--
 	}
@@ -238,22 +205,13 @@ func (s *Sidecar) decodeBloomBlob(column int, blob []byte) (*Filter, error) {
 // dictionary returns part i of the dictionary of a column, loading it first if need be.
 func (s *Sidecar) dictionary(ctx context.Context, column, i int) (*dictionary, error) {
 	h := &s.head.columns[column]
-	p := h.dictionary[i].part
-	return load(ctx, &s.cache, partKey{kindDictionary, column, i}, p.length, func() (*dictionary, error) {
-		v, err := s.readPart(ctx, h.dictionaryBlob, p, "a part of a dictionary")
+	p := h.wordParts[i].part
+	return load(ctx, &s.cache, partKey{kindWords, column, i}, p.length, func() (*dictionary, error) {
+		v, err := s.readPart(ctx, h.wordsBlob, p, "a part of a dictionary")
 		if err != nil {
 			return nil, err
 		}
 		return decodeDictionary(v)
-	})
-}
-
-// postings returns part i of the postings of a column, loading it first if need be.
-func (s *Sidecar) postings(ctx context.Context, column, i int) (verified, error) {
-	h := &s.head.columns[column]
-	p := h.postings[i]
-	return load(ctx, &s.cache, partKey{kindPostings, column, i}, p.length, func() (verified, error) {
-		return s.readPart(ctx, h.postingsBlob, p, "a part of the postings")
 	})
 }
 

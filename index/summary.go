@@ -6,7 +6,7 @@ type Summary struct {
 	Bytes       int64           `json:"bytes"`        // the whole sidecar
 	HeadBytes   int64           `json:"head_bytes"`   // its end, which is read to open it
 	BloomBytes  int64           `json:"bloom_bytes"`  // all bloom filters
-	BitmapBytes int64           `json:"bitmap_bytes"` // all dictionaries and postings
+	BitmapBytes int64           `json:"bitmap_bytes"` // all dictionaries, tables of ids and patterns
 	Tokens      int64           `json:"tokens"`       // distinct kept tokens, added over the columns
 	Columns     []ColumnSummary `json:"columns"`
 }
@@ -14,13 +14,16 @@ type Summary struct {
 // ColumnSummary says what a sidecar holds for one column.
 type ColumnSummary struct {
 	ColumnSpec
-	Tokens          int64 `json:"tokens"`        // distinct kept tokens
-	RareTokens      int64 `json:"rare_tokens"`   // in at most RareRows rows
-	MiddleTokens    int64 `json:"middle_tokens"` // in more, with postings
-	DenseTokens     int64 `json:"dense_tokens"`  // in more than DenseFraction of the rows, without postings
-	DictionaryBytes int64 `json:"dictionary_bytes"`
-	PostingBytes    int64 `json:"posting_bytes"`
-	BloomBytes      int64 `json:"bloom_bytes"`
+	Tokens           int64  `json:"tokens"`            // distinct kept tokens
+	DictionaryTokens int64  `json:"dictionary_tokens"` // words, and other tokens in more than 16 rows
+	IDs              int64  `json:"ids"`               // the other tokens
+	Patterns         int64  `json:"patterns"`
+	BlockRows        uint32 `json:"block_rows"` // rows of a block, where tokens have postings of blocks
+	ExactRows        uint32 `json:"exact_rows"` // up to how many rows tokens have postings of rows though blocks take less
+	DictionaryBytes  int64  `json:"dictionary_bytes"`
+	IDBytes          int64  `json:"id_bytes"`
+	PatternBytes     int64  `json:"pattern_bytes"`
+	BloomBytes       int64  `json:"bloom_bytes"`
 }
 
 // summary adds up what a head says about a sidecar of so many bytes.
@@ -29,14 +32,17 @@ func (h *head) summary(size, headBytes int64) Summary {
 	for i, spec := range h.options.Columns {
 		c := &h.columns[i]
 		column := ColumnSummary{
-			ColumnSpec:      spec,
-			Tokens:          int64(c.rare + c.middle + c.dense),
-			RareTokens:      int64(c.rare),
-			MiddleTokens:    int64(c.middle),
-			DenseTokens:     int64(c.dense),
-			DictionaryBytes: c.dictionaryBlob.bytes(),
-			PostingBytes:    c.postingsBlob.bytes(),
-			BloomBytes:      c.bloomBlob.bytes(),
+			ColumnSpec:       spec,
+			Tokens:           int64(c.words + c.ids),
+			DictionaryTokens: int64(c.words),
+			IDs:              int64(c.ids),
+			Patterns:         int64(c.patterns),
+			BlockRows:        c.blockRows,
+			ExactRows:        c.exactRows,
+			DictionaryBytes:  c.wordsBlob.bytes(),
+			IDBytes:          c.idsBlob.bytes(),
+			PatternBytes:     c.patternsBlob.bytes(),
+			BloomBytes:       c.bloomBlob.bytes(),
 		}
 		if !spec.Bitmap {
 			column.Tokens = int64(c.bloomTokens)
@@ -44,7 +50,7 @@ func (h *head) summary(size, headBytes int64) Summary {
 		s.Columns = append(s.Columns, column)
 		s.Tokens += column.Tokens
 		s.BloomBytes += column.BloomBytes
-		s.BitmapBytes += column.DictionaryBytes + column.PostingBytes
+		s.BitmapBytes += column.DictionaryBytes + column.IDBytes + column.PatternBytes
 	}
 	return s
 }

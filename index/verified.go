@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // castagnoli is the polynomial of every checksum in a sidecar: CRC32C, which processors compute.
@@ -40,6 +43,30 @@ func guard(what string, decode func() error) (err error) {
 		}
 	}()
 	return decode()
+}
+
+// unpackers decompress. They are expensive to make.
+var unpackers = sync.Pool{New: func() any {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return err
+	}
+	return d
+}}
+
+// unpack decompresses a zstd frame of exactly size bytes.
+func unpack(frame verified, size int) (verified, error) {
+	pooled := unpackers.Get()
+	d, ok := pooled.(*zstd.Decoder)
+	if !ok {
+		return verified{}, pooled.(error)
+	}
+	defer unpackers.Put(d)
+	plain, err := d.DecodeAll(frame.bytes, make([]byte, 0, size))
+	if err != nil || len(plain) != size {
+		return verified{}, corruptf("%d compressed bytes do not give %d: %v", len(frame.bytes), size, err)
+	}
+	return verified{plain}, nil
 }
 
 // reader takes numbers and byte strings from the front of verified bytes. After the first failure every call returns zero, and err
@@ -102,8 +129,8 @@ func (r *reader) take(n uint64) []byte {
 // counted takes a byte string with its length before it.
 func (r *reader) counted(limit uint64) []byte { return r.take(r.uvarint(limit)) }
 
-// verified takes a byte string with its length before it, for another decoder.
-func (r *reader) verified(limit uint64) verified { return verified{r.counted(limit)} }
+// remaining is what was not taken, for another decoder.
+func (r *reader) remaining() verified { return verified{r.rest} }
 
 // end fails if anything is left.
 func (r *reader) end() error {

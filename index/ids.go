@@ -1,0 +1,175 @@
+package index
+
+import (
+	"context"
+	"encoding/binary"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// lookupID finds the rows that may hold a token in the table of ids.
+func (s *Sidecar) lookupID(ctx context.Context, column int, token []byte) (Posting, error) {
+	h, n := &s.head.columns[column], s.head.identity.Rows
+	hash := xxhash.Sum64(token)
+	bucket := bucketOf(hash, h.idBuckets)
+	part, err := s.idPart(ctx, column, int(bucket/h.bucketsPerPart))
+	if err != nil {
+		return Posting{}, err
+	}
+	var found *RowSet
+	err = h.eachID(part, bucket, n, func(print uint32, p *idPostings) {
+		if print != fingerprint(hash) {
+			return
+		}
+		if found == nil {
+			found = NoRows(n)
+		}
+		found = found.Or(p.rows(n, h.blockRows))
+	})
+	switch {
+	case err != nil:
+		return Posting{}, err
+	case found == nil:
+		return absent(n), nil
+	}
+	return Posting{Kind: PostingMay, Rows: found, Must: NoRows(n)}, nil
+}
+
+// idPart returns part i of the table of ids of a column, loading it first if need be.
+func (s *Sidecar) idPart(ctx context.Context, column, i int) (verified, error) {
+	h := &s.head.columns[column]
+	p := h.idParts[i]
+	return load(ctx, &s.cache, partKey{kindIDs, column, i}, p.length, func() (verified, error) {
+		return s.readPart(ctx, h.idsBlob, p, "a part of the table of ids")
+	})
+}
+
+// bucketsIn returns how many buckets the part that a bucket lies in has.
+func (h *columnHead) bucketsIn(bucket uint64) uint64 {
+	first := bucket / h.bucketsPerPart * h.bucketsPerPart
+	return min(h.bucketsPerPart, h.idBuckets-first)
+}
+
+// eachID tells the fingerprints of a bucket, which is in this part, each with its postings, which must not be kept.
+func (h *columnHead) eachID(part verified, bucket uint64, n uint32, tell func(print uint32, p *idPostings)) error {
+	in, err := h.bucketBytes(part, bucket)
+	if err != nil {
+		return err
+	}
+	r := &bitReader{in: in}
+	print := uint32(0)
+	for count := r.gamma() - 1; count > 0 && !r.failed; count-- {
+		print += r.rice(fingerprintRice, 1<<fingerprintBits-1)
+		if print >= 1<<fingerprintBits {
+			r.failed = true
+			break
+		}
+		postings := h.readID(r, n)
+		if r.failed {
+			break
+		}
+		tell(print, &postings)
+	}
+	if r.failed {
+		return corruptf("table of ids: a bucket of %d bytes is damaged", len(in))
+	}
+	return nil
+}
+
+// bucketBytes returns the bytes of a bucket, and maybe more.
+func (h *columnHead) bucketBytes(part verified, bucket uint64) ([]byte, error) {
+	width, buckets, at := uint64(2), h.bucketsIn(bucket), bucket%h.bucketsPerPart
+	if h.wideOffsets {
+		width = 4
+	}
+	if buckets*width > uint64(len(part.bytes)) {
+		return nil, corruptf("table of ids: a part is too short for %d buckets", buckets)
+	}
+	offset := func(i uint64) uint64 {
+		if i == buckets {
+			return uint64(len(part.bytes)) - buckets*width
+		}
+		if h.wideOffsets {
+			return uint64(binary.LittleEndian.Uint32(part.bytes[i*4:]))
+		}
+		return uint64(binary.LittleEndian.Uint16(part.bytes[i*2:]))
+	}
+	start, end := offset(at), offset(at+1)
+	if start > end || end > offset(buckets) {
+		return nil, corruptf("table of ids: a bucket lies outside its part")
+	}
+	return part.bytes[buckets*width+start : buckets*width+end], nil
+}
+
+// idPostings are rows, or blocks, that ascend.
+type idPostings struct {
+	numbers []uint32
+	blocks  bool
+	single  [1]uint32
+}
+
+// readID takes the postings of an id.
+func (h *columnHead) readID(r *bitReader, n uint32) (p idPostings) {
+	blocks := blocksOf(n, h.blockRows)
+	switch {
+	case r.bits(1) == 0:
+		p.blocks = true
+		p.single[0] = readNumber(r, blocks)
+	case r.bits(1) == 0:
+		p.single[0] = readNumber(r, n)
+	case r.bits(1) == 0:
+		p.numbers = readNumbers(r, n)
+	default:
+		p.blocks = true
+		p.numbers = readNumbers(r, blocks)
+	}
+	return p
+}
+
+func (p *idPostings) rows(n, blockRows uint32) *RowSet {
+	numbers := p.numbers
+	if numbers == nil {
+		numbers = p.single[:]
+	}
+	each := uint32(1)
+	if p.blocks {
+		each = blockRows
+	}
+	c := &rangeCollector{n: n, each: each}
+	for _, number := range numbers {
+		c.add(number, number+1)
+	}
+	return c.set()
+}
+
+// readNumber takes a number below values.
+func readNumber(r *bitReader, values uint32) uint32 {
+	v := uint32(r.bits(widthOf(values)))
+	if v >= values {
+		r.failed = true
+	}
+	return v
+}
+
+// readNumbers takes what writeNumbers wrote: numbers that ascend, below values.
+func readNumbers(r *bitReader, values uint32) []uint32 {
+	count := r.gamma() + 1
+	number := readNumber(r, values)
+	k := uint(r.bits(riceParameter))
+	if count > mostIDRows || r.failed {
+		r.failed = true
+		return nil
+	}
+	numbers := make([]uint32, 1, count)
+	numbers[0] = number
+	for range count - 1 {
+		next := uint64(number) + 1 + uint64(r.rice(k, values))
+		if next >= uint64(values) || r.failed {
+			r.failed = true
+			return nil
+		}
+		number = uint32(next)
+		numbers = append(numbers, number)
+	}
+	return numbers
+}
