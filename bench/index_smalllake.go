@@ -125,6 +125,7 @@ func (w *smallWriter) write(ctx context.Context, base, word string) (f catalog.N
 		return f, err
 	}
 	uri := w.table.Location() + "/data/log_date=2026-03-01/" + base
+	w.builder.SetDataFileSize(footer.Size)
 	if _, err := w.builder.Finish(&sidecar, index.Identity{DataFile: path.Base(uri), Rows: uint32(footer.Rows)}); err != nil {
 		return f, err
 	}

@@ -141,7 +141,7 @@ func (w *fileWriter) writeFile(ctx context.Context, uri string, b *buffer, part 
 	if err != nil {
 		return none, 0, err
 	}
-	indexBytes, sidecarErr := w.writeSidecar(ctx, uri, uint32(footer.Rows), out)
+	indexBytes, sidecarErr := w.writeSidecar(ctx, uri, footer, out)
 	if err := ctx.Err(); err != nil {
 		return none, 0, err
 	}
@@ -188,7 +188,7 @@ func (w *fileWriter) writeRows(ctx context.Context, dst io.Writer, b *buffer, pa
 }
 
 // writeSidecar stores the index of a data file and returns its size, 0 without an index.
-func (w *fileWriter) writeSidecar(ctx context.Context, uri string, rows uint32, out *output) (int64, error) {
+func (w *fileWriter) writeSidecar(ctx context.Context, uri string, footer *format.Footer, out *output) (int64, error) {
 	if w.builder == nil {
 		return 0, nil
 	}
@@ -206,7 +206,8 @@ func (w *fileWriter) writeSidecar(ctx context.Context, uri string, rows uint32, 
 	}
 	defer func() { _ = object.Abort() }()
 	out.created(name)
-	summary, err := w.builder.Finish(object, index.Identity{DataFile: path.Base(uri), Rows: rows})
+	w.builder.SetDataFileSize(footer.Size)
+	summary, err := w.builder.Finish(object, index.Identity{DataFile: path.Base(uri), Rows: uint32(footer.Rows)})
 	if err != nil {
 		return 0, err
 	}

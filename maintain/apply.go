@@ -31,7 +31,7 @@ func (l *layout) build(ctx context.Context, item IndexItem) (index.Summary, erro
 		return index.Summary{}, err
 	}
 	var sidecar bytes.Buffer
-	summary, err := buildSidecar(ctx, file, builder, l.wanted, identity(item.file, file.Rows()), &sidecar)
+	summary, err := buildSidecar(ctx, file, builder, l.wanted, identity(item.file, file.Rows()), item.Bytes, &sidecar)
 	if err != nil {
 		return index.Summary{}, err
 	}

@@ -78,9 +78,9 @@ func lacking(have, wanted index.Options) string {
 	return ""
 }
 
-// buildSidecar writes the sidecar of an open data file to w: the texts of the indexed columns go through the builder that ingestion
+// buildSidecar writes the sidecar of an open data file of so many bytes to w: the texts of the indexed columns go through the builder that ingestion
 // uses, row by row.
-func buildSidecar(ctx context.Context, f *format.File, b *index.Builder, opts index.Options, id index.Identity, w io.Writer) (index.Summary, error) {
+func buildSidecar(ctx context.Context, f *format.File, b *index.Builder, opts index.Options, id index.Identity, size int64, w io.Writer) (index.Summary, error) {
 	var ids []int
 	for _, c := range opts.Columns {
 		if field, ok := f.Schema().ByID(c.FieldID); ok && field.Type == format.TypeString {
@@ -97,6 +97,7 @@ func buildSidecar(ctx context.Context, f *format.File, b *index.Builder, opts in
 			}
 		}
 	}
+	b.SetDataFileSize(size)
 	return b.Finish(w, id)
 }
 

@@ -192,6 +192,7 @@ func (f *fixture) writeFile(base string, b *format.Batch, opts format.WriterOpti
 	name, ok := storage.NameOf(f.store, uri)
 	require.True(f.t, ok)
 	f.put(name, data.Bytes())
+	builder.SetDataFileSize(footer.Size)
 	_, err = builder.Finish(&sidecar, index.Identity{DataFile: base + ".parquet", Rows: uint32(footer.Rows)})
 	require.NoError(f.t, err)
 	sidecarURI, err := l.sidecarURI(catalog.DataFile{Path: uri})

@@ -103,6 +103,7 @@ func (s *sidecarCheck) finish(ctx context.Context, c *fileCheck) error {
 		return nil
 	}
 	built := &digest{Hash: sha256.New()}
+	s.builder.SetDataFileSize(c.data.Size)
 	if _, err := s.builder.Finish(built, identity(c.data, c.file.Rows())); err != nil {
 		s.problem(c, SidecarContent, fmt.Sprintf("it cannot be built again: %v", err))
 		return nil

@@ -37,12 +37,12 @@ var damages = map[string]func(r *rand.Rand, data []byte) []byte{
 
 func TestSearchAgreesWithTheOracle(t *testing.T) {
 	settings := map[string]tableSpec{
-		"no index": {index: "none"},
-		"bloom":    {index: "bloom"},
-		"bitmap":   {index: "bitmap", hostIndex: "bitmap"},
-		"both":     {hostIndex: "bloom", partitionBy: true},
-		"overlap": {overlap: true, properties: map[string]string{
-			index.PropertyRareRows: "2", index.PropertyDenseFraction: "0.2"}},
+		"no index":     {index: "none"},
+		"bloom":        {index: "bloom"},
+		"bitmap":       {index: "bitmap", hostIndex: "bitmap"},
+		"both":         {hostIndex: "bloom", partitionBy: true},
+		"coarse":       {overlap: true, properties: map[string]string{index.PropertyBitmapFraction: "1e-9"}},
+		"precise":      {overlap: true, properties: map[string]string{index.PropertyBitmapFraction: "10"}},
 		"unsorted":     {overlap: true, unsorted: func(i int) bool { return i%3 == 0 }, foreign: func(i int) bool { return i%3 == 0 || i == 4 }},
 		"large groups": {index: "bitmap", options: format.WriterOptions{RowGroupRows: 1000, PageBytes: 200}},
 	}

@@ -178,7 +178,7 @@ func (n note) text() string {
 	case noteBitmapAbsent:
 		return fmt.Sprintf("bitmap: no row has %q", n.token)
 	case noteDense:
-		return fmt.Sprintf("index not used for %q: so many rows have it that they are not listed", n.token)
+		return fmt.Sprintf("bitmap: of some rows with %q only the blocks are known", n.token)
 	case noteUnindexed:
 		return fmt.Sprintf("index not used for %q: a stop word, a short number or too long, or the file has no bitmap of the column", n.token)
 	case noteValueBloom:

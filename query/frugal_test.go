@@ -180,7 +180,7 @@ func TestReadsAreFrugal(t *testing.T) {
 	})
 }
 
-func TestDenseTokensAreCountedByTheIndex(t *testing.T) {
+func TestFrequentTokensAreCountedByTheIndex(t *testing.T) {
 	tt := bigTable(t)
 	e := NewEngine(tt.store, EngineOptions{})
 	for _, q := range []Predicate{msg("request"), Not{msg("request")}, msg("frequent")} {
@@ -190,7 +190,8 @@ func TestDenseTokensAreCountedByTheIndex(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, len(tt.matches(Request{Predicate: q})), n)
 		require.Zero(t, scan.Stats().RowsDecoded, "%s", q)
-		require.Equal(t, 8, scan.Stats().FilesSkipped[SkipAnswered], "%s", q)
+		skipped := scan.Stats().FilesSkipped // some files have the word in every row
+		require.Equal(t, 8, skipped[SkipAnswered]+skipped[SkipTokenBitmap], "%s", q)
 	}
 }
 

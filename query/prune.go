@@ -45,7 +45,7 @@ type filePlan struct {
 
 	leaves  []verdict // of the metadata stages
 	known   []bounds  // by leaf, from stageBloomPack on
-	dense   []int64   // by leaf: how many rows have its token, if that is all that the index knows; else notRun
+	counted []int64   // by leaf: how many rows have its token, if the index knows that and not which; else notRun
 	bounds  bounds    // of the whole predicate
 	skipped SkipReason
 	problem IndexProblem
@@ -102,7 +102,7 @@ const (
 	noteBitmapExact           // the posting list is the answer
 	noteBitmapNarrow          // posting lists narrow the candidates
 	noteBitmapAbsent          // a token has no posting list
-	noteDense                 // a token is in too many rows to be listed
+	noteDense                 // of some rows with a token only the blocks are known
 	noteUnindexed             // the analyzer does not keep a token, or the file has no bitmap of the column
 	noteValueBloom            // Parquet's bloom filter narrows the candidates
 	noteRowGroups             // row-group bounds narrow the candidates
@@ -199,9 +199,9 @@ func (f *filePlan) allOrNone(some bool) uint32 {
 // startRows turns the verdicts of the metadata stages into sets of rows.
 func (p *planner) startRows(f *filePlan) {
 	all, none, open := exactRows(index.AllRows(f.rows)), exactRows(index.NoRows(f.rows)), unknown(f.rows)
-	f.known, f.dense = make([]bounds, len(f.leaves)), make([]int64, len(f.leaves))
+	f.known, f.counted = make([]bounds, len(f.leaves)), make([]int64, len(f.leaves))
 	for i, v := range f.leaves {
-		f.dense[i] = notRun
+		f.counted[i] = notRun
 		switch {
 		case v.all:
 			f.known[i] = all

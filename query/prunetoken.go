@@ -126,7 +126,7 @@ sets:
 
 // askBitmap looks up the posting lists of the sets of evidence.
 func (p *planner) askBitmap(ctx context.Context, f *filePlan, sidecar *index.Sidecar, l *leaf, sets [][]string) error {
-	may := index.NoRows(f.rows)
+	may, must := index.NoRows(f.rows), index.NoRows(f.rows)
 	complete, missing := true, ""
 	for _, set := range sets {
 		rows := index.AllRows(f.rows)
@@ -138,13 +138,18 @@ func (p *planner) askBitmap(ctx context.Context, f *filePlan, sidecar *index.Sid
 			switch posting.Kind {
 			case index.PostingAbsent:
 				rows, missing = index.NoRows(f.rows), token
-			case index.PostingExact:
+			case index.PostingExact, index.PostingMay:
 				rows = rows.And(posting.Rows)
-			case index.PostingDense:
+				if l.exactTokens() { // then each set is one token
+					must = must.Or(posting.Must)
+				}
+				if posting.Kind == index.PostingExact {
+					continue
+				}
 				complete = false
 				f.note(l.id, noteDense, token)
-				if l.exactTokens() {
-					f.dense[l.id] = int64(posting.Count)
+				if l.exactTokens() && posting.Counted {
+					f.counted[l.id] = int64(posting.Count)
 				}
 			default:
 				complete = false
@@ -156,7 +161,7 @@ func (p *planner) askBitmap(ctx context.Context, f *filePlan, sidecar *index.Sid
 		}
 		may = may.Or(rows)
 	}
-	b := bounds{must: index.NoRows(f.rows), may: may}
+	b := bounds{must: must, may: may}
 	switch {
 	case may.IsEmpty():
 		f.note(l.id, noteBitmapAbsent, missing)

@@ -174,10 +174,10 @@ func (f *filePlan) knownCount() (int64, bool) {
 	}
 	switch x := f.residual.(type) {
 	case *leaf:
-		return f.dense[x.id], f.dense[x.id] != notRun
+		return f.counted[x.id], f.counted[x.id] != notRun
 	case notNode:
-		if l, ok := x.x.(*leaf); ok && f.dense[l.id] != notRun {
-			return int64(f.rows) - f.dense[l.id], true
+		if l, ok := x.x.(*leaf); ok && f.counted[l.id] != notRun {
+			return int64(f.rows) - f.counted[l.id], true
 		}
 	}
 	return 0, false

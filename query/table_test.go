@@ -170,6 +170,7 @@ func (tt *testTable) write(t testing.TB, table *catalog.Table, f *testFile, opti
 	f.name = tt.put(t, f.uri, data.Bytes())
 	if builder != nil {
 		var sidecar bytes.Buffer
+		builder.SetDataFileSize(footer.Size)
 		_, err := builder.Finish(&sidecar, index.Identity{DataFile: filepath.Base(f.uri), Rows: uint32(len(f.records))})
 		require.NoError(t, err)
 		uri, err := index.SidecarName(f.uri, table.Location(), table.IndexLocation())
