@@ -62,7 +62,7 @@ func TestFailedGuesses(t *testing.T) {
 		}
 		rows, _ := collect(t, NewEngine(store, EngineOptions{}), tt.table, q)
 		require.Equal(t, want, idsOf(rows))
-		require.EqualValues(t, len(tt.files)-1, failed.Load(), "the test wants guesses")
+		require.Positive(t, failed.Load(), "the test wants guesses")
 
 		// A file that is needed is opened again, and an error that stays is told.
 		failed.Store(0)

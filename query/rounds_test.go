@@ -156,9 +156,9 @@ func TestRoundTrips(t *testing.T) {
 		{"absent word", Request{Predicate: msg("nonesuch")}, small, 1, 0, 1, 0, 50, 820},
 		{"two words", Request{Predicate: And{msg("needle"), msg("haystack")}, Limit: 20}, small, 2, 1, 2, 1, 54, 860},
 		{"level and word", Request{Predicate: And{HasToken{Col("level"), "error"}, msg("needle")}, Limit: 20}, small, 2, 1, 3, 1, 54, 860},
-		{"phrase of every file, limit", Request{Predicate: spread, Limit: 20}, storage.RemoteTraits(), 1, 2, 3, 1, 90, 2160},
-		{"phrase of every file", Request{Predicate: spread}, storage.RemoteTraits(), 2, 1, 3, 1, 150, 3780},
-		{"word of every file, limit", Request{Predicate: msg("spread"), Limit: 20}, storage.RemoteTraits(), 1, 2, 1, 1, 70, 1770},
+		{"phrase of every file, limit", Request{Predicate: spread, Limit: 20}, storage.RemoteTraits(), 1, 2, 3, 1, 90, 2100},
+		{"phrase of every file", Request{Predicate: spread}, storage.RemoteTraits(), 2, 1, 3, 1, 150, 3600},
+		{"word of every file, limit", Request{Predicate: msg("spread"), Limit: 20}, storage.RemoteTraits(), 1, 2, 3, 1, 70, 1600},
 		{"trace_id by bloom filter", Request{Predicate: Equal{Col("trace_id"), id}}, storage.RemoteTraits(), 1, 1, 2, 1, 51, 1390},
 		{"trace_id by bloom filter, limit", Request{Predicate: Equal{Col("trace_id"), id}, Limit: 20}, small, 0, 2, 2, 1, 51, 430},
 		{"newest", Request{Limit: 20}, storage.RemoteTraits(), 0, 2, 0, 1, 2, 39},
@@ -170,7 +170,7 @@ func TestRoundTrips(t *testing.T) {
 			got := travel(t, tt, c.q, c.far)
 			t.Log(got)
 			require.LessOrEqual(t, got.plan.rounds, float64(c.plan), "plan")
-			require.LessOrEqual(t, got.rows.rounds, float64(c.rows), "rows")
+			require.LessOrEqual(t, got.plan.rounds+got.rows.rounds, float64(c.plan+c.rows), "plan and rows")
 			require.LessOrEqual(t, got.count.rounds, float64(c.count), "count")
 			require.Zero(t, got.warmPlan.requests)
 			require.LessOrEqual(t, got.warmRows.rounds, float64(c.warm), "warm")

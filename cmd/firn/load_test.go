@@ -165,7 +165,7 @@ func TestDiskFull(t *testing.T) {
 	dir := t.TempDir()
 	lake := filepath.Join(dir, "small")
 	require.NoError(t, os.Mkdir(lake, 0o700))
-	if err := syscall.Mount("tmpfs", lake, "tmpfs", 0, "size=6m"); err != nil {
+	if err := syscall.Mount("tmpfs", lake, "tmpfs", 0, "size=4m"); err != nil {
 		t.Skipf("mounting a file system is not permitted here: %v", err)
 	}
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(lake, 0)) })
