@@ -165,12 +165,12 @@ func TestDiskFull(t *testing.T) {
 	dir := t.TempDir()
 	lake := filepath.Join(dir, "small")
 	require.NoError(t, os.Mkdir(lake, 0o700))
-	if err := syscall.Mount("tmpfs", lake, "tmpfs", 0, "size=4m"); err != nil {
+	if err := syscall.Mount("tmpfs", lake, "tmpfs", 0, "size=6m"); err != nil {
 		t.Skipf("mounting a file system is not permitted here: %v", err)
 	}
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(lake, 0)) })
 	input := filepath.Join(dir, "in.jsonl")
-	manyLines(t, input, 100_000)
+	manyLines(t, input, 200_000)
 	r := firnIn(t, dir, "", "load", "web", input, "--lake", lake, "--buffer-bytes", "6000000", "--json")
 	require.Equal(t, exitFailed, r.code, r.stdout)
 	require.Contains(t, r.stderr, "no space left on device")
