@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/firnlog/firn/catalog"
+	"github.com/firnlog/firn/index"
 	"github.com/firnlog/firn/ingest"
 	"github.com/firnlog/firn/maintain"
 	"github.com/firnlog/firn/query"
@@ -204,7 +205,7 @@ func (l *Lake) RemoveUnfinished(ctx context.Context, olderThan time.Duration) (r
 	return store.RemoveStale(ctx, olderThan)
 }
 
-// IndexSize returns how many sidecar indexes a table has, and their bytes together, as the storage lists them.
+// IndexSize returns how many sidecar indexes a table has, and the bytes of all its indexes together, bloom packs included, as the storage lists them.
 func (l *Lake) IndexSize(ctx context.Context, t *Table) (sidecars, bytes int64, err error) {
 	prefix, ok := storage.NameOf(l.store, t.IndexLocation())
 	if !ok {
@@ -214,7 +215,9 @@ func (l *Lake) IndexSize(ctx context.Context, t *Table) (sidecars, bytes int64, 
 		if err != nil {
 			return 0, 0, fmt.Errorf("cannot list the indexes of %s: %w", t.Name(), err)
 		}
-		sidecars++
+		if index.IsSidecar(info.Name) {
+			sidecars++
+		}
 		bytes += info.Size
 	}
 	return sidecars, bytes, nil

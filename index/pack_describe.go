@@ -137,25 +137,26 @@ func (p *Pack) Load(ctx context.Context, fieldID int) (*Packed, error) {
 	return packed, nil
 }
 
-// Same says whether a file, by its number, has this filter in the pack; nil means none.
-func (p *Packed) Same(file int, f *Filter) bool {
+// Same says whether a file, by its number, has this filter in the pack; nil means none. comparable is false if it has one of another shape or only one of the two is
+// there, as when the sidecar was built again with other options.
+func (p *Packed) Same(file int, f *Filter) (same, comparable bool) {
 	at, ok := p.of[file]
 	if !ok || f == nil {
-		return !ok && f == nil
+		return !ok && f == nil, !ok && f == nil
 	}
 	class := &at.band.classes[at.class]
 	own := uint64(f.Blocks())
 	if f.hashes != class.hashes || own == 0 || class.blocks%own != 0 || bits.OnesCount64(class.blocks/own) != 1 {
-		return false
+		return false, false
 	}
 	for j := range class.blocks {
 		unit := at.band.start - p.start + at.band.before(at.class, j)
 		packed := p.content[unit+int64(at.slot)*bloomBlockBytes:][:bloomBlockBytes]
 		if !bytes.Equal(packed, f.bits[j/(class.blocks/own)*bloomBlockBytes:][:bloomBlockBytes]) {
-			return false
+			return false, true
 		}
 	}
-	return true
+	return true, true
 }
 
 // WriteText writes the description for people.

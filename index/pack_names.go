@@ -15,6 +15,7 @@ import (
 const (
 	packFolder    = "packs"
 	packExtension = ".pack"
+	packLast      = "-last"
 	// longestPartition is up to which length a partition stands in names of packs as it is.
 	longestPartition = 120
 )
@@ -30,7 +31,8 @@ type PackName struct {
 	Generation string    // of two, the later one is greater
 	Time       time.Time // of the generation, in milliseconds
 	Part       int       // from 1 on
-	Parts      int       // of the generation
+	Last       bool      // no part follows
+	Parts      int       // of the generation; known to LatestPacks only
 }
 
 // PackPrefix returns the prefix of the names of all packs, given the name of the index location in the store.
@@ -39,14 +41,21 @@ func PackPrefix(indexLocation string) string { return path.Join(indexLocation, p
 // IsPack says whether an object below an index location is a bloom pack, by its name.
 func IsPack(name string) bool { return strings.HasSuffix(name, packExtension) }
 
+// IsSidecar says whether an object below an index location is a sidecar, by its name.
+func IsSidecar(name string) bool { return strings.HasSuffix(name, sidecarExtension) }
+
 // PackGeneration returns the name of a generation that begins now. salt tells it from others of the same millisecond.
 func PackGeneration(now time.Time, salt uint32) string {
 	return fmt.Sprintf("%013d-%08x", max(now.UnixMilli(), 0), salt)
 }
 
-// PackObject returns the name of part i (from 1 on) of so many of a generation.
-func PackObject(indexLocation, partition, generation string, part, parts int) string {
-	return fmt.Sprintf("%s%s/%s-%d-of-%d%s", PackPrefix(indexLocation), partition, generation, part, parts, packExtension)
+// PackObject returns the name of a part (from 1 on) of a generation; the last one is written when all others are there.
+func PackObject(indexLocation, partition, generation string, part int, last bool) string {
+	end := ""
+	if last {
+		end = packLast
+	}
+	return fmt.Sprintf("%s%s/%s-%d%s%s", PackPrefix(indexLocation), partition, generation, part, end, packExtension)
 }
 
 // ParsePackName takes the name of a pack apart. ok is false for everything else.
@@ -57,17 +66,17 @@ func ParsePackName(indexLocation, name string) (p PackName, ok bool) {
 		return p, false
 	}
 	p = PackName{Name: name, Partition: path.Dir(stem)}
-	words := strings.Split(path.Base(stem), "-")
-	if len(words) != 5 || words[3] != "of" || len(words[0]) != 13 || len(words[1]) != 8 {
+	base, last := strings.CutSuffix(path.Base(stem), packLast)
+	words := strings.Split(base, "-")
+	if len(words) != 3 || len(words[0]) != 13 || len(words[1]) != 8 {
 		return p, false
 	}
 	millis, err := strconv.ParseInt(words[0], 10, 64)
 	part, err2 := strconv.Atoi(words[2])
-	parts, err3 := strconv.Atoi(words[4])
-	if err != nil || err2 != nil || err3 != nil || part < 1 || part > parts {
+	if err != nil || err2 != nil || part < 1 {
 		return p, false
 	}
-	p.Generation, p.Time, p.Part, p.Parts = words[0]+"-"+words[1], time.UnixMilli(millis).UTC(), part, parts
+	p.Generation, p.Time, p.Part, p.Last = words[0]+"-"+words[1], time.UnixMilli(millis).UTC(), part, last
 	return p, true
 }
 
@@ -84,8 +93,10 @@ func LatestPacks(names []PackName) map[string][]PackName {
 			end++
 		}
 		parts := names[from:end]
-		complete := len(parts) == parts[0].Parts && parts[len(parts)-1].Part == parts[0].Parts
-		if _, done := latest[parts[0].Partition]; !done && complete {
+		if _, done := latest[parts[0].Partition]; !done && parts[len(parts)-1].Last && parts[len(parts)-1].Part == len(parts) {
+			for i := range parts {
+				parts[i].Parts = len(parts)
+			}
 			latest[parts[0].Partition] = parts
 		}
 		from = end

@@ -25,13 +25,14 @@ type fixture struct {
 	store   *mem.Store
 	catalog *catalog.Catalog
 	table   *catalog.Table
+	uri     string // of the catalog
 }
 
 func newFixture(t *testing.T, spec catalog.TableSpec) *fixture {
 	t.Helper()
-	f := &fixture{t: t, store: mem.New()}
+	f := &fixture{t: t, store: mem.New(), uri: "sqlite://" + filepath.Join(t.TempDir(), "catalog.db")}
 	var err error
-	f.catalog, err = catalog.Open(t.Context(), catalog.Options{Store: f.store, URI: "sqlite://" + filepath.Join(t.TempDir(), "catalog.db")})
+	f.catalog, err = catalog.Open(t.Context(), catalog.Options{Store: f.store, URI: f.uri})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.catalog.Close()) })
 	if spec.Name == "" {

@@ -24,7 +24,38 @@ type IndexOptions struct {
 	Parallelism int                     // files worked on at the same time; default: the number of CPUs, at most 4, since each holds an index being built
 	Progress    func(done, total int64) // told now and then how many bytes of data files have been indexed; called from several goroutines
 	Logger      *slog.Logger            // told about each file (debug); nil discards
-	Now         func() time.Time        // the clock, for durations; nil is time.Now
+	Now         func() time.Time        // the clock, for durations, ages and names of packs; nil is time.Now
+
+	// PackFiles is the number of files of a partition from which it gets a bloom pack: 0 means 64, a negative number that packs are left alone.
+	PackFiles int
+	// PackBytes is how much memory the bloom filters of a pack may take while it is built; more make several parts. 0 means 128 MiB.
+	PackBytes int64
+	// Grace is how old a sidecar whose data file is in no snapshot must be to be dropped, because its file may be about to be committed, and how long a pack must
+	// have been superseded, because searches may be using it. 0 means 24 hours; a negative time none.
+	Grace time.Duration
+}
+
+func (o IndexOptions) withDefaults() IndexOptions {
+	if o.Parallelism <= 0 {
+		o.Parallelism = min(runtime.GOMAXPROCS(0), 4)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now //nolint:forbidigo // the default of an injected clock
+	}
+	if o.PackFiles == 0 {
+		o.PackFiles = DefaultPackFiles
+	}
+	if o.PackBytes <= 0 {
+		o.PackBytes = DefaultPackBytes
+	}
+	if o.Grace == 0 {
+		o.Grace = DefaultGrace
+	}
+	o.Grace = max(o.Grace, 0)
+	return o
 }
 
 // IndexReason says why a sidecar is to be built.
@@ -59,27 +90,23 @@ type IndexPlan struct {
 	Good           int         `json:"good"`            // data files whose sidecar is as it should be
 	UnknownVersion int         `json:"unknown_version"` // data files whose sidecar a newer firn wrote; left alone without Rebuild
 	Bytes          int64       `json:"bytes"`           // of the data files to be read
+	Packs          []PackItem  `json:"packs"`           // bloom packs to be built, ordered by partition
+	GoodPacks      int         `json:"good_packs"`      // partitions whose bloom pack is as it should be
+	Drops          []DropItem  `json:"drops"`           // what nothing needs any more
 	layout         *layout
 	opts           IndexOptions
 }
 
 // PlanIndex looks at the sidecar of every data file of the table's snapshot, all of its bytes, and plans to build those that are
-// missing, damaged, foreign, or lack an index that the table's properties ask for. It changes nothing.
+// missing, damaged, foreign, or lack an index that the table's properties ask for. It plans bloom packs for partitions of many files whose pack is missing,
+// damaged or stale, and the removal of packs that were superseded and of sidecars whose data file is gone. It changes nothing.
 func PlanIndex(ctx context.Context, store storage.Store, t *catalog.Table, opts IndexOptions) (*IndexPlan, error) {
-	if opts.Parallelism <= 0 {
-		opts.Parallelism = min(runtime.GOMAXPROCS(0), 4)
-	}
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	if opts.Now == nil {
-		opts.Now = time.Now //nolint:forbidigo // the default of an injected clock
-	}
+	opts = opts.withDefaults()
 	l, err := newLayout(store, t)
 	if err != nil {
 		return nil, err
 	}
-	p := &IndexPlan{Table: t.Name(), SnapshotID: t.SnapshotID(), Items: []IndexItem{}, layout: l, opts: opts}
+	p := &IndexPlan{Table: t.Name(), SnapshotID: t.SnapshotID(), Items: []IndexItem{}, Packs: []PackItem{}, Drops: []DropItem{}, layout: l, opts: opts}
 	if !wantsIndex(l.wanted) {
 		return p, nil
 	}
@@ -106,7 +133,23 @@ func PlanIndex(ctx context.Context, store storage.Store, t *catalog.Table, opts 
 		return nil, err
 	}
 	slices.SortFunc(p.Items, func(a, b IndexItem) int { return compareText(a.DataFile, b.DataFile) })
-	return p, nil
+	return p, p.planPacks(ctx, files)
+}
+
+// planPacks plans what is to be done about bloom packs, and what nothing needs any more.
+func (p *IndexPlan) planPacks(ctx context.Context, files []catalog.DataFile) error {
+	packs, err := newPackPlanner(ctx, p.layout, p.opts)
+	if err != nil || packs == nil {
+		return err
+	}
+	items, good, err := packs.plan(ctx, files)
+	if err != nil {
+		return err
+	}
+	p.Packs, p.GoodPacks = append(p.Packs, items...), good
+	drops, err := packs.drops(ctx, files)
+	p.Drops = append(p.Drops, drops...)
+	return err
 }
 
 func (p *IndexPlan) add(item IndexItem) {
@@ -188,15 +231,21 @@ type IndexResult struct {
 	IndexBytes int64         `json:"index_bytes"` // of the sidecars written
 	Seconds    float64       `json:"seconds"`
 	Problems   []IndexFailed `json:"problems"`
+
+	Packs        int64 `json:"packs"`      // bloom packs built, one for each partition
+	PackFiles    int64 `json:"pack_files"` // data files that they cover
+	PackBytes    int64 `json:"pack_bytes"` // of them
+	Dropped      int64 `json:"dropped"`    // objects that nothing needed any more
+	DroppedBytes int64 `json:"dropped_bytes"`
 }
 
-// IndexFailed is a sidecar that could not be built.
+// IndexFailed is something that could not be done.
 type IndexFailed struct {
-	DataFile string `json:"data_file"`
+	DataFile string `json:"data_file"` // or what else it is about
 	Error    string `json:"error"`
 }
 
-// Apply builds the planned sidecars. A file that fails does not stop the others; the error then says how many failed, and the result
+// Apply builds the planned sidecars, then the bloom packs, and drops what nothing needs any more. A file that fails does not stop the others; the error then says how many failed, and the result
 // which. Searches that run meanwhile read files without a sidecar in full and stay right.
 func (p *IndexPlan) Apply(ctx context.Context) (IndexResult, error) {
 	start := p.opts.Now()
@@ -217,8 +266,7 @@ func (p *IndexPlan) Apply(ctx context.Context) (IndexResult, error) {
 			case errors.Is(err, storage.ErrExist):
 				r.Skipped++
 			case err != nil:
-				r.Failed++
-				r.Problems = append(r.Problems, IndexFailed{item.DataFile, err.Error()})
+				r.fail(item.DataFile, err)
 			default:
 				r.Built++
 				r.Rows += item.Rows
@@ -232,10 +280,13 @@ func (p *IndexPlan) Apply(ctx context.Context) (IndexResult, error) {
 		})
 	}
 	err := group.Wait()
+	if err == nil {
+		err = errors.Join(p.applyPacks(ctx, &r), p.applyDrops(ctx, &r))
+	}
 	r.Seconds = p.opts.Now().Sub(start).Seconds()
 	if err == nil && r.Failed > 0 {
-		err = fmt.Errorf("%d of %d sidecars of table %s could not be built; the first: %s: %s",
-			r.Failed, len(p.Items), p.Table, r.Problems[0].DataFile, r.Problems[0].Error)
+		err = fmt.Errorf("%d of %d changes to the indexes of table %s could not be made; the first: %s: %s",
+			r.Failed, len(p.Items)+len(p.Packs)+len(p.Drops), p.Table, r.Problems[0].DataFile, r.Problems[0].Error)
 	}
 	return r, err
 }

@@ -32,6 +32,9 @@ const (
 	SidecarForeign  Kind = "sidecar_foreign"    // the sidecar belongs to another data file
 	SidecarUnread   Kind = "sidecar_unreadable" // the storage failed to read the sidecar
 	SidecarContent  Kind = "sidecar_content"    // the sidecar is whole, but differs from what the data gives
+	PackDamaged     Kind = "pack_damaged"       // a bloom pack's bytes are damaged
+	PackVersion     Kind = "pack_version"       // a bloom pack was written by a version that this firn does not know
+	PackContent     Kind = "pack_content"       // a bloom pack is whole, but says something else about a file than the file's sidecar
 	SidecarOutdated Kind = "sidecar_outdated"   // the sidecar lacks an index that the table's properties ask for
 )
 
@@ -42,6 +45,7 @@ type NoteKind string
 const (
 	OrphanData       NoteKind = "orphan_data"        // a data object that the current snapshot does not name: a running or crashed writer's, or an older snapshot's
 	OrphanSidecar    NoteKind = "orphan_sidecar"     // a sidecar without a data file in the current snapshot
+	SupersededPack   NoteKind = "superseded_pack"    // a bloom pack that a later one has replaced, or one that was never finished
 	UnsortedFile     NoteKind = "unsorted_file"      // another engine's file that does not claim to be sorted
 	FileWithDeletes  NoteKind = "file_with_deletes"  // delete files of another engine remove some of its rows
 	NoValueBloom     NoteKind = "no_value_bloom"     // the table asks for a value bloom filter that the file lacks
@@ -79,6 +83,8 @@ type Report struct {
 	DataBytes       int64 `json:"data_bytes"`
 	Sidecars        int64 `json:"sidecars"` // opened and compared with the data
 	IndexBytes      int64 `json:"index_bytes"`
+	Packs           int64 `json:"packs"`        // bloom packs compared with the sidecars
+	PackFiles       int64 `json:"pack_files"`   // data files that they cover
 	BloomValues     int64 `json:"bloom_values"` // values asked of Parquet's bloom filters
 	OrphanFiles     int64 `json:"orphan_files"`
 	OrphanBytes     int64 `json:"orphan_bytes"`
@@ -162,6 +168,12 @@ func fixFor(kind Kind) string {
 		return "find out why the storage fails to read it; until then searches read the file without it"
 	case SidecarVersion:
 		return "use the firn that wrote it, or firn maintain index --rebuild TABLE; until then searches read the file without it"
+	case PackDamaged:
+		return "delete it; firn maintain index TABLE builds another one; until then searches ask the sidecars one by one"
+	case PackVersion:
+		return "use the firn that wrote it, or firn maintain index --rebuild TABLE; until then searches ask the sidecars one by one"
+	case PackContent:
+		return "delete it; firn maintain index TABLE builds another one; until then, search with --no-index"
 	case FileMissing, FileUnreadable:
 		return "restore the file from a backup, or load its rows again into a new table"
 	case FileSize, RowCount, FileBounds, NullCount, ValueCount, Partition, RequiredNull:

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/firnlog/firn/catalog"
+	"github.com/firnlog/firn/index"
 	"github.com/firnlog/firn/storage"
 )
 
@@ -27,7 +28,7 @@ type VerifyOptions struct {
 
 // Verify reads every data file of the table's snapshot once and checks all that is claimed about it: the manifest (size, rows, bounds, null
 // counts, partition, sort order), the file's own statistics of row groups and pages, Parquet's bloom filters, and the sidecar
-// index, which is built again from the data and compared byte by byte. It changes nothing. Mismatches are in the Report, files that cannot
+// index, which is built again from the data and compared byte by byte. Bloom packs are compared with the filters of the sidecars. It changes nothing. Mismatches are in the Report, files that cannot
 // be read among them; the error is for what kept Verify from going on (a cancelled context, manifests or listings that cannot be read). Memory is bounded by one index being built for each file in work.
 func Verify(ctx context.Context, store storage.Store, t *catalog.Table, opts VerifyOptions) (*Report, error) {
 	if opts.Parallelism <= 0 {
@@ -59,7 +60,11 @@ func Verify(ctx context.Context, store storage.Store, t *catalog.Table, opts Ver
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("cannot verify table %s: %w", t.Name(), err)
 	}
-	if err := v.orphans(ctx, files); err != nil {
+	packs, err := v.packs(ctx, files)
+	if err != nil {
+		return nil, fmt.Errorf("cannot verify the bloom packs of table %s: %w", t.Name(), err)
+	}
+	if err := v.orphans(ctx, files, packs); err != nil {
 		return nil, fmt.Errorf("cannot verify table %s: %w", t.Name(), err)
 	}
 	return v.rec.finish(), nil
@@ -96,8 +101,11 @@ func (v *verifier) file(ctx context.Context, df catalog.DataFile) error {
 }
 
 // orphans counts objects at the table's places that its snapshot does not name.
-func (v *verifier) orphans(ctx context.Context, files []catalog.DataFile) error {
+func (v *verifier) orphans(ctx context.Context, files []catalog.DataFile, packs []string) error {
 	named := make(map[string]bool, 2*len(files))
+	for _, name := range packs {
+		named[name] = true
+	}
 	for _, f := range files {
 		if name, err := v.name(f.Path); err == nil {
 			named[name] = true
@@ -125,7 +133,11 @@ func (v *verifier) orphans(ctx context.Context, files []catalog.DataFile) error 
 			if named[info.Name] {
 				continue
 			}
-			v.rec.note(place.kind, v.store.URI(info.Name), "%d bytes", info.Size)
+			kind := place.kind
+			if index.IsPack(info.Name) && kind == OrphanSidecar {
+				kind = SupersededPack
+			}
+			v.rec.note(kind, v.store.URI(info.Name), "%d bytes", info.Size)
 			v.rec.count(func(r *Report) { r.OrphanFiles++; r.OrphanBytes += info.Size })
 		}
 	}

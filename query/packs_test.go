@@ -67,7 +67,7 @@ func (tt *testTable) pack(t testing.TB, at time.Time, parts int, keep func(file 
 			var out bytes.Buffer
 			_, err := b.Finish(&out)
 			require.NoError(t, err)
-			name := index.PackObject(tt.indexLocation(t), partition, index.PackGeneration(at, 1), k+1, parts)
+			name := index.PackObject(tt.indexLocation(t), partition, index.PackGeneration(at, 1), k+1, k+1 == parts)
 			tt.put(t, tt.store.URI(name), out.Bytes())
 			names = append(names, name)
 		}

@@ -32,7 +32,7 @@ func (a *app) inspectCommand() *cobra.Command {
 	var top int
 	index := &cobra.Command{
 		Use:   "index PATH",
-		Short: "Show what a text index (.puffin) holds, checking every byte",
+		Short: "Show what a text index (.puffin) or a bloom pack (.pack) holds, checking every byte",
 		Args:  exactArgs("PATH"),
 		RunE:  func(cmd *cobra.Command, args []string) error { return a.inspectIndex(cmd.Context(), args[0], top) },
 	}

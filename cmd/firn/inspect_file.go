@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 	"unicode"
@@ -216,7 +217,12 @@ func (a *app) inspectIndex(ctx context.Context, path string, top int) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	d, err := index.Inspect(ctx, store, name, top)
+	var d interface{ WriteText(w io.Writer) error }
+	if index.IsPack(name) {
+		d, err = index.InspectPack(ctx, store, name)
+	} else {
+		d, err = index.Inspect(ctx, store, name, top)
+	}
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/firnlog/firn"
+	"github.com/firnlog/firn/maintain"
 )
 
 // maintainReport is what maintain index prints with --json.
@@ -26,16 +27,26 @@ func (a *app) maintainCommand() *cobra.Command {
 		RunE:  needVerb,
 	}
 	var rebuild, dryRun bool
+	var packFiles int
+	var grace time.Duration
 	index := &cobra.Command{
 		Use:   "index TABLE",
-		Short: "Build text indexes that are missing, damaged or out of date",
+		Short: "Build text indexes that are missing, damaged or out of date, bloom packs, and drop what nothing needs any more",
 		Args:  exactArgs("TABLE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.maintainIndex(cmd.Context(), args[0], rebuild, dryRun)
+			if packFiles == 0 || grace < 0 {
+				return usagef("--pack-files %d, --older-than %v: give a number of files, -1 for no packs, and a time such as 24h", packFiles, grace)
+			}
+			if grace == 0 {
+				grace = -1 // none
+			}
+			return a.maintainIndex(cmd.Context(), args[0], firn.IndexOptions{Rebuild: rebuild, PackFiles: packFiles, Grace: grace}, dryRun)
 		},
 	}
 	index.Flags().BoolVar(&rebuild, "rebuild", false, "build the indexes of all files anew")
-	index.Flags().BoolVar(&dryRun, "dry-run", false, "only tell what would be built")
+	index.Flags().BoolVar(&dryRun, "dry-run", false, "only tell what would be done")
+	index.Flags().IntVar(&packFiles, "pack-files", maintain.DefaultPackFiles, "give partitions of at least `N` files a bloom pack; -1 leaves packs alone")
+	index.Flags().DurationVar(&grace, "older-than", maintain.DefaultGrace, "drop indexes of files that are gone, and packs superseded, only after this `TIME`")
 	var olderThan time.Duration
 	sweep := &cobra.Command{
 		Use:   "sweep",
@@ -68,7 +79,7 @@ func (a *app) maintainSweep(ctx context.Context, olderThan time.Duration) (err e
 	return a.printf("%s removed\n", plural(int64(removed), "unfinished object"))
 }
 
-func (a *app) maintainIndex(ctx context.Context, name string, rebuild, dryRun bool) (err error) {
+func (a *app) maintainIndex(ctx context.Context, name string, opts firn.IndexOptions, dryRun bool) (err error) {
 	lake, table, err := a.openTable(ctx, name)
 	if err != nil {
 		return err
@@ -76,9 +87,8 @@ func (a *app) maintainIndex(ctx context.Context, name string, rebuild, dryRun bo
 	defer func() { err = errors.Join(err, lake.Close()) }()
 	defer a.limitMemory(loadMemoryLimit)()
 	bar := a.progress(1, "indexing")
-	plan, err := lake.PlanIndex(ctx, table, firn.IndexOptions{
-		Rebuild: rebuild, Now: a.now, Logger: a.logger(), Progress: func(done, total int64) { bar.of(done, total) },
-	})
+	opts.Now, opts.Logger, opts.Progress = a.now, a.logger(), bar.of
+	plan, err := lake.PlanIndex(ctx, table, opts)
 	if err != nil {
 		bar.done()
 		return err
@@ -108,8 +118,21 @@ func (a *app) printMaintain(r maintainReport) error {
 		for _, item := range r.Plan.Items {
 			err = errors.Join(err, a.printf("  %s  %s\n", item.Reason, item.DataFile))
 		}
+		for _, item := range r.Plan.Packs {
+			err = errors.Join(err, a.printf("  %s  bloom pack of %s, %s\n", item.Reason, item.Partition, plural(int64(item.Files), "file")))
+		}
+		for _, item := range r.Plan.Drops {
+			err = errors.Join(err, a.printf("  to drop, %s  %s\n", item.Reason, item.Object))
+		}
 		return err
 	}
-	return errors.Join(err, a.printf("built %d (%s) from %s in %.1f s\n",
+	err = errors.Join(err, a.printf("built %d (%s) from %s in %.1f s\n",
 		r.Result.Built, bytesText(r.Result.IndexBytes), plural(r.Result.Rows, "row"), r.Result.Seconds))
+	if n := r.Result.Packs; n > 0 {
+		err = errors.Join(err, a.printf("built %s (%s) of %s\n", plural(n, "bloom pack"), bytesText(r.Result.PackBytes), plural(r.Result.PackFiles, "file")))
+	}
+	if n := r.Result.Dropped; n > 0 {
+		err = errors.Join(err, a.printf("dropped %s (%s) that nothing needed\n", plural(n, "object"), bytesText(r.Result.DroppedBytes)))
+	}
+	return err
 }
