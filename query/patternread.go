@@ -90,6 +90,7 @@ func (f *patternFile) count(ctx context.Context) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(p.engine.width)
 	do := func(work func(ctx context.Context) error) {
 		group.Go(func() error { return f.run.inSlot(ctx, func() error { return work(ctx) }) })
 	}

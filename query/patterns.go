@@ -79,7 +79,7 @@ type PatternOptions struct {
 	Limit       int    // patterns handed out, at most (of ComparePatterns: of each kind of change); 0: all
 	MinCount    int64  // patterns of fewer rows are not handed out
 	CountsOnly  bool   // leave First, Last, Sample and Template empty: nothing is read for them
-	MaxPatterns int    // patterns told apart, at most; they take about 150 bytes of memory each; default DefaultMaxPatterns
+	MaxPatterns int    // patterns told apart, at most; they take about 200 bytes of memory each; default DefaultMaxPatterns
 
 	buckets int // of the second reading; tests make them few
 }
