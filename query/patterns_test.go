@@ -464,3 +464,41 @@ func TestPatternID(t *testing.T) {
 		require.ErrorIs(t, err, ErrInvalidRequest, bad)
 	}
 }
+
+// patternOfUsers is the pattern of logRecord's most frequent kind.
+const patternOfUsers PatternID = 0xa8b53aba8a8d1040
+
+// Whichever byte of a sidecar is damaged, the answer stays the same.
+func TestPatternsWithAnyByteDamaged(t *testing.T) {
+	r := rand.New(rand.NewPCG(795, 0))
+	tt := makeTable(t, r, tableSpec{files: 1, rowsPerFile: 2000, index: "bitmap", edit: logRecord(r)})
+	sidecar := tt.files[0].sidecar
+	whole := tt.bytesOf(t, sidecar)
+	for i := range 60 {
+		damaged := slices.Clone(whole)
+		damaged[(i*len(whole)/60+r.IntN(len(whole)/60))%len(whole)] ^= byte(1 + r.IntN(255))
+		tt.put(t, tt.store.URI(sidecar), damaged)
+		for _, q := range []Request{{}, {Predicate: HasPattern{Col("log_msg"), patternOfUsers}}, {Predicate: msg("reset")}} {
+			e := NewEngine(tt.store, EngineOptions{})
+			want, rows, _ := tt.truePatterns(Request{Predicate: without(q.Predicate)}, "log_msg")
+			if p, ok := q.Predicate.(HasPattern); ok {
+				want = slices.DeleteFunc(want, func(x Pattern) bool { return x.ID != p.ID })
+				rows = want[0].Count
+			}
+			scan, err := e.Plan(t.Context(), tt.table, q)
+			require.NoError(t, err)
+			got, err := scan.Patterns(t.Context(), PatternOptions{Limit: 5})
+			require.NoError(t, err)
+			require.Equal(t, want[:min(5, len(want))], got.Patterns)
+			require.Equal(t, rows, got.Summary.Rows)
+		}
+	}
+}
+
+// without returns a predicate that the oracle knows: it does not know HasPattern.
+func without(p Predicate) Predicate {
+	if _, ok := p.(HasPattern); ok {
+		return All{}
+	}
+	return p
+}
