@@ -158,7 +158,7 @@ func (f *patternFile) locateWhole(ctx context.Context, whole []*spotView, picks 
 		} else if err = column.load(ctx); err == nil {
 			list = make([]counted, len(column.patterns))
 			for row, number := range column.numbers {
-				if number != noPattern && err == nil {
+				if number != index.NoPattern && err == nil {
 					err = column.add(list, uint32(row))
 				}
 			}

@@ -32,9 +32,6 @@ type patternFile struct {
 // fewPatternRows is how many rows are read faster than the pattern of each row of a file.
 const fewPatternRows = 16
 
-// noPattern is what an index says of rows that are in none of its patterns.
-const noPattern = ^uint32(0)
-
 func (f *patternFile) of() *patternSide { return f.run.sides[f.side] }
 
 // pass goes through the rows of all files.

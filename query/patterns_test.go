@@ -106,7 +106,7 @@ func (tt *testTable) fakeIndexes(e *Engine, column string, least uint32, breaks 
 		}
 		var kept []index.Pattern
 		for i, p := range f.patterns {
-			places[p.ID] = noPattern
+			places[p.ID] = index.NoPattern
 			if p.Rows >= least {
 				places[p.ID] = uint32(len(kept))
 				kept = append(kept, f.patterns[i])
@@ -114,11 +114,11 @@ func (tt *testTable) fakeIndexes(e *Engine, column string, least uint32, breaks 
 		}
 		var rest []uint32
 		for row, rec := range file.records {
-			number := uint32(noPattern)
+			number := uint32(index.NoPattern)
 			if text, ok := rec.cells[column].(string); ok {
 				number = places[signer.Signature([]byte(text))]
 			}
-			if f.numbers = append(f.numbers, number); number == noPattern {
+			if f.numbers = append(f.numbers, number); number == index.NoPattern {
 				rest = append(rest, uint32(row))
 			}
 		}
@@ -501,4 +501,24 @@ func without(p Predicate) Predicate {
 		return All{}
 	}
 	return p
+}
+
+// Real sidecars know the patterns of nearly all rows, and what they know is not read.
+func TestSidecarsKnowPatterns(t *testing.T) {
+	r := rand.New(rand.NewPCG(797, 0))
+	tt := makeTable(t, r, tableSpec{files: 3, rowsPerFile: 3000, index: "bitmap", edit: func(rec *record) {
+		rec.cells["log_msg"] = fmt.Sprintf("user %d logged in", r.IntN(1000))
+		if n := r.IntN(500); n > 0 {
+			logRecord(r)(rec)
+		}
+	}})
+	e := NewEngine(tt.store, EngineOptions{})
+	for _, q := range []Request{{}, {Predicate: msg("user")}, {Predicate: HasPattern{Col("log_msg"), patternOfUsers}}} {
+		scan, err := e.Plan(t.Context(), tt.table, q)
+		require.NoError(t, err)
+		got, err := scan.Patterns(t.Context(), PatternOptions{CountsOnly: true})
+		require.NoError(t, err)
+		require.Greater(t, got.Summary.Indexed, got.Summary.Rows*9/10, text(q.Predicate))
+		require.Less(t, scan.Stats().RowsDecoded, got.Summary.Rows/10, text(q.Predicate))
+	}
 }
