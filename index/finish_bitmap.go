@@ -11,7 +11,7 @@ import (
 const (
 	// mostIDRows is the number of rows up to which a token with a digit (or a very long one) is an id: it stands in the table of fingerprints. In more rows
 	// it stands in the dictionary, like words.
-	mostIDRows = 16
+	mostIDRows = 32
 	// leastPatternRows is the number of rows from which a set of words is a pattern.
 	leastPatternRows = 8
 	// largestPatterns is the number of patterns whose numbers fit the column of patterns.

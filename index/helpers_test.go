@@ -150,3 +150,15 @@ func logTexts(rng *rand.Rand, rows int) []string {
 	}
 	return texts
 }
+
+// newBytes finishes a builder into a sidecar that lies in memory.
+func newBytes(tb testing.TB, b *Builder, rows uint32) (storage.Store, Identity) {
+	tb.Helper()
+	id := Identity{DataFile: "f.parquet", Rows: rows}
+	var out bytes.Buffer
+	_, err := b.Finish(&out, id)
+	require.NoError(tb, err)
+	store := mem.New()
+	putObject(tb, store, "s.puffin", out.Bytes())
+	return store, id
+}

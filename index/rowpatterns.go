@@ -33,7 +33,7 @@ type wordSet struct {
 const (
 	firstSlots = 1 << 9
 	// sampledRows is how many rows a set must have to get a sample: the text of the row with which it gets so many.
-	sampledRows = 32
+	sampledRows = 128
 	// sampleBytes is the most that is kept of a text as a sample.
 	sampleBytes = 256
 	// largestWords bounds the words of all sets, so that 32 bit offsets cannot overflow.
