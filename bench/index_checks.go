@@ -66,7 +66,7 @@ func short(v float64) string {
 	case v >= 10:
 		return fmt.Sprintf("%.1f", v)
 	default:
-		return fmt.Sprintf("%.3g", v)
+		return fmt.Sprintf("%.4g", v)
 	}
 }
 

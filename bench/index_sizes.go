@@ -103,29 +103,35 @@ func (x *indexBench) printSize(s indexSize) {
 }
 
 // indexSize opens all sidecars of a lake.
-func (x *indexBench) indexSize(l loaded) (indexSize, error) {
-	s := indexSize{Lake: l.Corpus, Parts: map[string]int64{}}
+func (x *indexBench) indexSize(l loaded) (s indexSize, err error) {
 	d, err := x.digest(l)
 	if err != nil {
 		return s, err
 	}
-	return s, x.withLake(l, func(lake *firn.Lake, table *firn.Table) error {
-		files, err := table.Files(x.ctx)
-		if err != nil {
-			return err
-		}
-		for _, f := range files {
-			s.Rows, s.DataBytes, s.Files = s.Rows+f.Rows, s.DataBytes+f.Size, s.Files+1
-			sidecar, _, err := x.openSidecar(lake.Store(), table, f)
-			if err != nil {
-				return err
-			}
-			if err := x.addSidecar(&s, sidecar, d.absent); err != nil {
-				return err
-			}
-		}
-		return nil
+	return s, x.withLake(l, func(lake *firn.Lake, table *firn.Table) (err error) {
+		s, err = x.sidecarSizes(l.Corpus, lake, table, d.absent)
+		return err
 	})
+}
+
+// sidecarSizes adds up the sidecars of a table.
+func (x *indexBench) sidecarSizes(name string, lake *firn.Lake, table *firn.Table, absent []string) (indexSize, error) {
+	s := indexSize{Lake: name, Parts: map[string]int64{}}
+	files, err := table.Files(x.ctx)
+	if err != nil {
+		return s, err
+	}
+	for _, f := range files {
+		s.Rows, s.DataBytes, s.Files = s.Rows+f.Rows, s.DataBytes+f.Size, s.Files+1
+		sidecar, _, err := x.openSidecar(lake.Store(), table, f)
+		if err != nil {
+			return s, err
+		}
+		if err := x.addSidecar(&s, sidecar, absent); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
 }
 
 // openSidecar opens the sidecar of a data file and returns its name, too.

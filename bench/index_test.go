@@ -196,7 +196,7 @@ func TestChecks(t *testing.T) {
 	require.Contains(t, out.String(), "2 of 4 reached")
 	require.InDelta(t, 9.585, bloomLimit(0.01), 0.001)
 	require.InDelta(t, 1, ratioOf(0, 0), 0)
-	require.Equal(t, []string{"12345", "12.3", "1.23", "0.00123"}, []string{short(12345), short(12.34), short(1.234), short(0.001234)})
+	require.Equal(t, []string{"12345", "12.3", "1.204", "0.001234"}, []string{short(12345), short(12.34), short(1.2041), short(0.001234)})
 }
 
 func TestOtherWord(t *testing.T) {

@@ -17,6 +17,9 @@ type totalSize struct {
 	Files      int         `json:"files"`
 	DataBytes  int64       `json:"data_bytes"`
 	IndexBytes int64       `json:"index_bytes"` // everything at the index location
+	Bitmaps    int64       `json:"bitmap_bytes"`
+	Blooms     int64       `json:"bloom_bytes"`
+	Packs      int64       `json:"pack_bytes"` // and what else is no sidecar of a data file
 	DuckDB     *duckdbSize `json:"duckdb"`      // nil: not measured
 	Ratio      float64     `json:"ratio"`
 }
@@ -42,7 +45,12 @@ func (x *indexBench) total() error {
 		if _, t.IndexBytes, err = lake.IndexSize(x.ctx, table); err != nil {
 			return err
 		}
-		files, err = table.Files(x.ctx)
+		if files, err = table.Files(x.ctx); err != nil {
+			return err
+		}
+		s, err := x.sidecarSizes(l.Corpus, lake, table, nil)
+		t.Bitmaps, t.Blooms = s.BitmapBytes, s.BloomBytes
+		t.Packs = t.IndexBytes - t.Bitmaps - t.Blooms
 		return err
 	})
 	if err != nil {
@@ -69,7 +77,12 @@ func (x *indexBench) total() error {
 	ratio := func(bytes int64) string { return fmt.Sprintf("%.3f", float64(bytes)/float64(d.Bytes)) }
 	x.row("DuckDB "+d.Version, d.Rows, d.Files, mb(d.Bytes), ratio(d.Bytes))
 	x.row("data", t.Rows, t.Files, mb(t.DataBytes), ratio(t.DataBytes))
-	x.row("indexes", "", "", mb(t.IndexBytes), ratio(t.IndexBytes))
+	for _, part := range []struct {
+		what  string
+		bytes int64
+	}{{"bitmaps", t.Bitmaps}, {"bloom filters", t.Blooms}, {"bloom packs", t.Packs}} {
+		x.row(part.what, "", "", fmt.Sprintf("%.2f", float64(part.bytes)/1e6), ratio(part.bytes))
+	}
 	x.row("data and indexes", "", "", mb(t.DataBytes+t.IndexBytes), ratio(t.DataBytes+t.IndexBytes), verdict)
 	return nil
 }
