@@ -20,7 +20,7 @@ type totalSize struct {
 	Bitmaps    int64       `json:"bitmap_bytes"`
 	Blooms     int64       `json:"bloom_bytes"`
 	Packs      int64       `json:"pack_bytes"` // and what else is no sidecar of a data file
-	DuckDB     *duckdbSize `json:"duckdb"`      // nil: not measured
+	DuckDB     *duckdbSize `json:"duckdb"`     // nil: not measured
 	Ratio      float64     `json:"ratio"`
 }
 
