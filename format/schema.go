@@ -72,3 +72,10 @@ type Observer interface {
 	// ObserveText tells that the row with this number in the file holds text in the (string) field with this id.
 	ObserveText(fieldID int, row uint32, text []byte)
 }
+
+// ColumnObserver is an Observer that is also told whole columns, of every type: rows [start, end) of c, of which the first has the number first in the
+// file, in row order for each column. Nothing of c may be kept or changed.
+type ColumnObserver interface {
+	Observer
+	ObserveColumn(c *Column, start, end int, first uint32)
+}

@@ -198,6 +198,9 @@ func (w *Writer) writeRowGroup(columns []*Column, start, end int) error {
 		if w.opts.Observer != nil && f.Type == TypeString {
 			w.observe(f, columns[l.field].Texts[start:end])
 		}
+		if all, ok := w.opts.Observer.(ColumnObserver); ok && l.part != partMapValue {
+			all.ObserveColumn(columns[l.field], start, end, uint32(w.rows))
+		}
 	}
 	group.SetNumRows(end - start)
 	if err := group.Finish(0, int16(w.groups)); err != nil {

@@ -49,6 +49,10 @@ func (k blobKind) String() string {
 		return "bloom"
 	case kindPatterns:
 		return "patterns"
+	case kindPoints:
+		return "points"
+	case kindRanges:
+		return "ranges"
 	}
 	return fmt.Sprintf("kind %d", uint16(k))
 }

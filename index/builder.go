@@ -13,6 +13,7 @@ type Builder struct {
 	analyzer *analyzer.Analyzer
 	scanner  analyzer.Scanner
 	columns  []columnBuilder
+	values   []*valueBuilder
 	finisher finisher
 	fileSize int64 // of the data file; 0 if it is not known
 	err      error // the first thing that went wrong while observing
@@ -45,6 +46,9 @@ func NewBuilder(o Options) (*Builder, error) {
 		c := columnBuilder{spec: spec, table: newTokenTable(a, spec.Bitmap, seed)}
 		c.patterns.clear()
 		b.columns = append(b.columns, c)
+	}
+	if b.values, err = newValueBuilders(o); err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -94,7 +98,7 @@ func (b *Builder) SetDataFileSize(bytes int64) { b.fileSize = bytes }
 
 // MemoryBytes returns about how much memory the builder holds.
 func (b *Builder) MemoryBytes() int64 {
-	size := b.finisher.memoryBytes()
+	size := b.finisher.memoryBytes() + b.valuesMemory()
 	for i := range b.columns {
 		size += b.columns[i].table.memoryBytes() + b.columns[i].patterns.memoryBytes()
 	}
@@ -104,6 +108,7 @@ func (b *Builder) MemoryBytes() int64 {
 // Reset empties the builder and keeps its memory for the next data file.
 func (b *Builder) Reset() {
 	b.err, b.fileSize = nil, 0
+	b.resetValues()
 	for i := range b.columns {
 		c := &b.columns[i]
 		c.bytes, c.last, c.any = 0, 0, false

@@ -51,6 +51,9 @@ func (b *Builder) Finish(w io.Writer, id Identity) (Summary, error) {
 			return Summary{}, fmt.Errorf("index column %q: %w", c.spec.Column, err)
 		}
 	}
+	if err := b.finishValues(file, h); err != nil {
+		return Summary{}, err
+	}
 	headBlob, err := finishHead(file, h)
 	if err != nil {
 		return Summary{}, err

@@ -18,6 +18,7 @@ type head struct {
 	options  Options
 	analyzer *analyzer.Analyzer
 	columns  []columnHead // one for each of options.Columns, in their order
+	values   []valuesHead // one for each of options.Values, in their order
 }
 
 // columnHead says where the parts of one column lie and what they hold.
@@ -92,6 +93,7 @@ func (h *head) encode() ([]byte, error) {
 	for i := range h.columns {
 		b = h.columns[i].append(b, h.options.Columns[i])
 	}
+	b = h.appendValues(b)
 	putHeader(b, kindHead, 0)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(b)))
 	return append(b, blobMagic...), nil
@@ -168,6 +170,7 @@ func decodeHead(v verified, offset int64) (*head, error) {
 	for i := range h.columns {
 		h.columns[i].read(r, h.options.Columns[i], h.identity.Rows, offset)
 	}
+	h.readValues(r, offset)
 	return h, r.end()
 }
 

@@ -23,7 +23,10 @@ type ColumnSpec struct {
 // Options say what an index holds. They are stored in the sidecar. Zero fields mean the defaults.
 type Options struct {
 	Columns  []ColumnSpec    `json:"columns"`
+	Values   []ValueSpec     `json:"values,omitempty"` // value indexes on expressions
 	Analyzer analyzer.Params `json:"analyzer"`
+	// ValueBlockRows is how many rows a block of the value indexes has; 0 means 512 if there are any.
+	ValueBlockRows int `json:"value_block_rows,omitempty"`
 	// FalsePositiveRate of the bloom filters, above 0 and at most 0.5; 0 means 0.01.
 	FalsePositiveRate float64 `json:"false_positive_rate"`
 	// BitmapFraction is the size that the bitmap of all columns should have, as a fraction of the data file's; 0 means 0.1, at most 10. It decides how many
@@ -84,6 +87,9 @@ func (o Options) withDefaults() (Options, error) {
 		}
 		seen[c.FieldID] = true
 	}
+	if o.Values, o.ValueBlockRows, err = checkValues(o.Values, o.ValueBlockRows); err != nil {
+		return Options{}, err
+	}
 	return o, nil
 }
 
@@ -118,6 +124,7 @@ func OptionsFromProperties(props map[string]string, textColumns map[string]int) 
 	}
 	number(PropertyFPP, func(v string) (e error) { o.FalsePositiveRate, e = strconv.ParseFloat(v, 64); return e })
 	number(PropertyBitmapFraction, func(v string) (e error) { o.BitmapFraction, e = strconv.ParseFloat(v, 64); return e })
+	number(PropertyValueBlockRows, func(v string) (e error) { o.ValueBlockRows, e = strconv.Atoi(v); return e })
 	number(PropertyAnalyzer, func(v string) error {
 		dec := json.NewDecoder(bytes.NewReader([]byte(v)))
 		dec.DisallowUnknownFields()

@@ -61,6 +61,9 @@ func newDestination(table *catalog.Table, store storage.Store, opts Options) (*d
 	if d.index, err = index.OptionsFromProperties(properties, texts); err != nil {
 		return nil, err
 	}
+	if d.index.Values, err = index.ValuesFromProperties(properties, ValueColumns(schema)); err != nil {
+		return nil, err
+	}
 	return d, nil
 }
 
@@ -70,6 +73,9 @@ func (d *destination) newBuilder() (*index.Builder, error) {
 		if c.Bitmap || c.Bloom {
 			return index.NewBuilder(d.index)
 		}
+	}
+	if len(d.index.Values) > 0 {
+		return index.NewBuilder(d.index)
 	}
 	return nil, nil
 }
@@ -168,7 +174,7 @@ func (w *fileWriter) writeRows(ctx context.Context, dst io.Writer, b *buffer, pa
 	opts := format.WriterOptions{BloomColumns: w.bloomColumns, Effort: w.effort}
 	if w.builder != nil {
 		w.builder.Reset()
-		opts.Observer = w.builder
+		opts.Observer = Observer{w.builder}
 	}
 	file, err := format.NewWriter(dst, w.plan.schema, opts)
 	if err != nil {

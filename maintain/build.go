@@ -11,6 +11,7 @@ import (
 	"github.com/firnlog/firn/catalog"
 	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/index"
+	"github.com/firnlog/firn/ingest"
 	"github.com/firnlog/firn/storage"
 )
 
@@ -37,6 +38,9 @@ func newLayout(store storage.Store, t *catalog.Table) (*layout, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the index properties of table %s cannot be used: %w", t.Name(), err)
 	}
+	if wanted.Values, err = index.ValuesFromProperties(t.Properties(), ingest.ValueColumns(schema)); err != nil {
+		return nil, fmt.Errorf("the index properties of table %s cannot be used: %w", t.Name(), err)
+	}
 	return &layout{store: store, table: t, schema: schema, wanted: wanted}, nil
 }
 
@@ -61,7 +65,7 @@ func identity(f catalog.DataFile, rows uint32) index.Identity {
 
 // wantsIndex tells whether options ask for any index at all.
 func wantsIndex(o index.Options) bool {
-	return slices.ContainsFunc(o.Columns, func(c index.ColumnSpec) bool { return c.Bitmap || c.Bloom })
+	return len(o.Values) > 0 || slices.ContainsFunc(o.Columns, func(c index.ColumnSpec) bool { return c.Bitmap || c.Bloom })
 }
 
 // lacking returns the first column that wanted asks an index for and have does not give; "" if there is none.
@@ -75,18 +79,13 @@ func lacking(have, wanted index.Options) string {
 			return w.Column
 		}
 	}
-	return ""
+	return lackingValue(have.Values, wanted.Values)
 }
 
 // buildSidecar writes the sidecar of an open data file of so many bytes to w: the texts of the indexed columns go through the builder that ingestion
 // uses, row by row.
 func buildSidecar(ctx context.Context, f *format.File, b *index.Builder, opts index.Options, id index.Identity, size int64, w io.Writer) (index.Summary, error) {
-	var ids []int
-	for _, c := range opts.Columns {
-		if field, ok := f.Schema().ByID(c.FieldID); ok && field.Type == format.TypeString {
-			ids = append(ids, c.FieldID)
-		}
-	}
+	ids := indexedFields(f.Schema(), opts)
 	if len(ids) > 0 && f.Rows() > 0 {
 		for batch, err := range f.Read(ctx, ids, []format.RowRange{{Start: 0, End: f.Rows()}}, format.ReadOptions{}) {
 			if err != nil {
@@ -101,12 +100,15 @@ func buildSidecar(ctx context.Context, f *format.File, b *index.Builder, opts in
 	return b.Finish(w, id)
 }
 
-// observe tells a builder the texts of one column.
+// observe tells a builder one column of consecutive rows, as a writer does.
 func observe(b *index.Builder, c *format.Column, ordinals []uint32) {
 	for i, text := range c.Texts {
 		if text != nil {
 			b.ObserveText(c.Field.ID, ordinals[i], text)
 		}
+	}
+	if len(ordinals) > 0 {
+		ingest.Observer{Builder: b}.ObserveColumn(c, 0, len(ordinals), ordinals[0])
 	}
 }
 

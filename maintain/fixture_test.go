@@ -183,7 +183,7 @@ func (f *fixture) writeFile(base string, b *format.Batch, opts format.WriterOpti
 	require.NoError(f.t, err)
 	builder, err := index.NewBuilder(l.wanted)
 	require.NoError(f.t, err)
-	opts.Observer = builder
+	opts.Observer = ingest.Observer{Builder: builder}
 	var data, sidecar bytes.Buffer
 	w, err := format.NewWriter(&data, f.schema(), opts)
 	require.NoError(f.t, err)

@@ -52,6 +52,9 @@ func (s *sidecarCheck) open(ctx context.Context, c *fileCheck) error {
 	for _, column := range opts.Columns {
 		s.columns[column.FieldID] = true
 	}
+	for _, value := range opts.Values {
+		s.columns[value.FieldID] = true
+	}
 	return nil
 }
 

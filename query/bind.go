@@ -143,6 +143,9 @@ func (b *bound) bindLeaf(c Column, p Predicate, fill func(*leaf) error) (node, e
 			}
 			return nil, fmt.Errorf("%w: %s: column %s: %w", ErrInvalidRequest, p, describe(l), err)
 		}
+		if !l.path.IsZero() {
+			l.evidence = nil // escapes hide tokens of the value from those of the text
+		}
 		nodes = append(nodes, b.add(l))
 	}
 	if _, isNull := p.(IsNull); isNull {
@@ -153,6 +156,9 @@ func (b *bound) bindLeaf(c Column, p Predicate, fill func(*leaf) error) (node, e
 
 // resolve returns leaves that name the places a column means: one, or a key of attrs and the column of that name.
 func (b *bound) resolve(c Column) ([]leaf, error) {
+	if c.Path != "" {
+		return b.resolvePath(c)
+	}
 	f, found := b.schema.Lookup(c.Name)
 	if c.Key == "" && !found {
 		name, key, dotted := strings.Cut(c.Name, ".")
@@ -207,6 +213,9 @@ func classOf(l leaf) leafClass {
 
 // describe names a leaf's place and type for messages.
 func describe(l leaf) string {
+	if !l.path.IsZero() {
+		return fmt.Sprintf("%q, JSON path %s", l.field.Name, l.path)
+	}
 	if l.inMap {
 		return fmt.Sprintf("%q, key %q", l.field.Name, l.key)
 	}

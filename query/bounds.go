@@ -123,6 +123,9 @@ func cost(x node) (sum int) {
 		if x.inMap {
 			sum += 10
 		}
+		if !x.path.IsZero() {
+			sum += 20
+		}
 		if x.kind == leafTokens {
 			sum += len(x.tokens.tokens)
 		}

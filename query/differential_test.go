@@ -107,9 +107,13 @@ func examine(t *testing.T, r *rand.Rand, tt *testTable, what string, questions i
 		e.sizes = pieceSizes{least: n, first: n + 5, most: 2 * n, mostCheck: 5 * n, sortCheck: 3 * n}
 	}
 	for range questions {
-		q := Request{Predicate: randomPredicate(r, 3), Order: Order(r.IntN(2)), NoIndex: r.IntN(5) == 0}
+		leaf := tt.leaf
+		if leaf == nil {
+			leaf = randomLeaf
+		}
+		q := Request{Predicate: randomPredicateOf(r, 3, leaf), Order: Order(r.IntN(2)), NoIndex: r.IntN(5) == 0}
 		if r.IntN(2) == 0 {
-			q.Predicate = randomLeaf(r)
+			q.Predicate = leaf(r)
 		}
 		if r.IntN(3) == 0 {
 			q.From = time.Unix(19_675*86_400+r.Int64N(4*86_400), 0)

@@ -3,10 +3,10 @@ package query
 import (
 	"bytes"
 	"slices"
-	"strconv"
 
 	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/index/analyzer"
+	"github.com/firnlog/firn/index/expression"
 )
 
 // evaluator computes the truth of nodes over batches. It keeps buffers, and belongs to one goroutine.
@@ -15,6 +15,7 @@ type evaluator struct {
 	columns map[int]*format.Column // of batch, by field id
 	scanner analyzer.Scanner
 	signer  analyzer.Signer
+	json    expression.Scratch
 	arena   []int32
 }
 
@@ -119,6 +120,9 @@ func (e *evaluator) leaf(l *leaf, in []int32) []int32 {
 		return in[:0] // cannot be: the caller reads all fields of the node
 	}
 	out := e.take(len(in))
+	if !l.path.IsZero() {
+		return e.pathLeaf(l, c.Texts, in, out)
+	}
 	if l.inMap {
 		return e.mapLeaf(l, &c.Entries, in, out)
 	}
@@ -218,7 +222,7 @@ func (l *leaf) textTrue(t []byte, s *analyzer.Scanner) bool {
 		return ok
 	case leafRange:
 		if l.class == classNumber {
-			f, ok := numberIn(t)
+			f, ok := expression.Number(t)
 			return ok && l.float.contains(f)
 		}
 		return l.text.contains(t)
@@ -230,15 +234,6 @@ func (l *leaf) textTrue(t []byte, s *analyzer.Scanner) bool {
 		return l.tokens.match(t, s)
 	}
 	return false
-}
-
-// numberIn reads a text that is a decimal number.
-func numberIn(t []byte) (float64, bool) {
-	if len(t) == 0 || len(t) > 400 || t[0] != '-' && t[0] != '+' && t[0] != '.' && (t[0] < '0' || t[0] > '9') || bytes.ContainsAny(t, "xXpP_iI") {
-		return 0, false
-	}
-	f, err := strconv.ParseFloat(string(t), 64)
-	return f, err == nil || f != 0 // out of range is infinite, which still compares
 }
 
 // mapLeaf evaluates a leaf over the entries of one key.

@@ -57,7 +57,7 @@ type Count struct {
 
 // stageNames are printed in explanations.
 var stageNames = [numStages]string{
-	"partition", "file bounds", "bloom pack", "token bloom", "token bitmap", "value bloom", "row-group bounds", "page bounds",
+	"partition", "file bounds", "bloom pack", "token bloom", "token bitmap", "value index", "value bloom", "row-group bounds", "page bounds",
 }
 
 // Explanation returns what Explain prints.
@@ -158,7 +158,7 @@ func (n note) text() string {
 	case noteNoIndex:
 		return "index not used: the request forbids it"
 	case noteMapKey:
-		return "index not used: keys of a map column have none"
+		return "index not used: keys of a map and JSON paths have no token index"
 	case noteNoColumn:
 		return "index not used: the table keeps none for the column"
 	case noteNoEvidence:
@@ -187,6 +187,16 @@ func (n note) text() string {
 		return "row-group bounds: fewer candidates"
 	case notePages:
 		return "page bounds: fewer candidates"
+	case noteValueNarrow:
+		return "value index on " + n.token + ": fewer candidates"
+	case noteValueAbsent:
+		return "value index on " + n.token + ": no row"
+	case noteValueNothing:
+		return "value index on " + n.token + ": every block of rows may match"
+	case noteValueMissing:
+		return "value index on " + n.token + " not used: the file has none"
+	case noteValueCost:
+		return "value index on " + n.token + " not used: it is larger than what it can save"
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package query
 
 import (
 	"github.com/firnlog/firn/format"
+	"github.com/firnlog/firn/index/expression"
 )
 
 // node is a predicate bound to the columns of a table: constNode, andNode, orNode, notNode or *leaf.
@@ -49,8 +50,9 @@ type leaf struct {
 	kind   leafKind
 	class  leafClass
 	field  format.Field
-	inMap  bool // field is a map, key the entry that is meant
+	inMap  bool // field is a map, key the entry that is meant; or the field is a text, path what is meant in it
 	key    []byte
+	path   expression.Path
 	source Predicate // what the leaf stands for
 
 	whole  interval            // leafRange, classWhole

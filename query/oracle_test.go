@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -190,6 +191,14 @@ func truth(p Predicate, rec record) bool {
 
 // values returns the values that a column reference finds in the record.
 func (rec record) values(c Column) (found []any) {
+	if c.Path != "" {
+		if text, ok := rec.cells[c.Name].(string); ok {
+			if v, ok := naiveJSON(text, c.Path); ok {
+				found = append(found, v)
+			}
+		}
+		return found
+	}
 	if c.Key == "" {
 		if _, isColumn := rec.cells[c.Name]; !isColumn {
 			return rec.values(Attr(c.Name))
@@ -226,6 +235,15 @@ func naivePhrase(v any, phrase string) bool {
 	return false
 }
 
+// naiveNumber reads a decimal number; one that is too large is infinite.
+func naiveNumber(text string) (float64, bool) {
+	if !regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$`).MatchString(text) {
+		return 0, false
+	}
+	f, _ := strconv.ParseFloat(text, 64)
+	return f, true
+}
+
 const incomparable = 99
 
 // naiveOrder compares a stored value with one of a predicate.
@@ -244,12 +262,13 @@ func naiveOrder(v, with any, c Column) int {
 		switch w := with.(type) {
 		case string:
 			return order(v < w, v == w)
-		case int:
-			f, err := strconv.ParseFloat(v, 64)
-			if err != nil {
+		case int, float64:
+			f, ok := naiveNumber(v)
+			if !ok {
 				return incomparable
 			}
-			return order(f < float64(w), f == float64(w))
+			number := reflect.ValueOf(w).Convert(reflect.TypeFor[float64]()).Float()
+			return order(f < number, f == number)
 		}
 	case bool:
 		w := with.(bool)
@@ -276,10 +295,14 @@ func naiveOrder(v, with any, c Column) int {
 
 // randomPredicate makes a predicate over the columns of testSchema.
 func randomPredicate(r *rand.Rand, depth int) Predicate {
+	return randomPredicateOf(r, depth, randomLeaf)
+}
+
+func randomPredicateOf(r *rand.Rand, depth int, leaf func(r *rand.Rand) Predicate) Predicate {
 	if depth > 0 && r.IntN(3) > 0 {
 		list := make([]Predicate, 1+r.IntN(3))
 		for i := range list {
-			list[i] = randomPredicate(r, depth-1)
+			list[i] = randomPredicateOf(r, depth-1, leaf)
 		}
 		switch r.IntN(3) {
 		case 0:
@@ -290,7 +313,7 @@ func randomPredicate(r *rand.Rand, depth int) Predicate {
 			return Not{list[0]}
 		}
 	}
-	return randomLeaf(r)
+	return leaf(r)
 }
 
 func randomLeaf(r *rand.Rand) Predicate {

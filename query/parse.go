@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/firnlog/firn/index/expression"
 )
 
 // maxDepth is how deeply parentheses and NOTs of a text may be nested.
@@ -18,6 +20,8 @@ const maxDepth = 250
 //	field:"some words"    Phrase (on columns that are no text: Equal); field:"" is Equal to the empty text
 //	*                     All
 //	a b, a AND b, a OR b, NOT a, (a)
+//
+// A field with a JSON path behind it, log_msg$.user.id:42 or log_msg$['odd name'][0]:x, means what the path finds in the column's texts, see JSONPath.
 //
 // NOT binds tighter than AND, AND tighter than OR; operators are upper-case. A field that is no column of the table is a key of attrs, and attrs.x
 // is the key x of attrs. A field is an identifier ([A-Za-z_@][A-Za-z0-9_.@-]*); other words with a colon, and those like
@@ -97,6 +101,7 @@ type parser struct {
 	pos   int // behind tok
 	tok   token
 	depth int
+	path  string // of the field that was read last
 	err   error
 }
 
@@ -245,6 +250,7 @@ func (p *parser) word() {
 // field reads a field name and its colon, or says that there is none at this place.
 func (p *parser) field() (name string, ok bool) {
 	start := p.pos
+	p.path = ""
 	var b strings.Builder
 	for p.pos < len(p.text) {
 		r, n := utf8.DecodeRuneInString(p.text[p.pos:])
@@ -254,6 +260,11 @@ func (p *parser) field() (name string, ok bool) {
 				return "", false
 			}
 			p.pos++
+			return b.String(), !strings.HasPrefix(p.text[p.pos:], "//")
+		}
+		if path, n := expression.ReadPath(p.text[p.pos:]); n > 1 && p.pos > start && strings.HasPrefix(p.text[p.pos+n:], ":") {
+			p.path = path.String()
+			p.pos += n + 1
 			return b.String(), !strings.HasPrefix(p.text[p.pos:], "//")
 		}
 		if r == '\\' {
@@ -291,6 +302,9 @@ func (p *parser) fieldValue(start int, field string) {
 	column := Col(field)
 	if key, ok := strings.CutPrefix(field, attrsColumn+"."); ok && key != "" {
 		column = Attr(key)
+	}
+	if p.path != "" {
+		column = JSONPath(field, p.path)
 	}
 	p.tok = token{kind: tokenTerm, start: start}
 	if p.pos < len(p.text) && p.text[p.pos] == '"' {

@@ -37,6 +37,7 @@ type planner struct {
 	partitions []catalog.PartitionField
 	indexed    map[int]bool // fields that sidecars may know
 	blooms     map[int]bool // fields that Parquet's bloom filters may know
+	values     []valueSpec  // value indexes that sidecars may have
 	bloomed    bool         // a match must have a value that Parquet's bloom filters know
 
 	packs   packTally    // what bloom packs did
@@ -101,6 +102,7 @@ func (e *Engine) newPlanner(t *catalog.Table, r Request) (*planner, error) {
 	}
 	p.schemaKey = key.String()
 	p.readProperties()
+	p.readValueProperties()
 	p.bloomed = !r.NoIndex && p.needsBloomed(p.bound.root)
 	return p, nil
 }
@@ -218,7 +220,7 @@ func (p *planner) admit(f *filePlan) error {
 	if f.name, ok = storage.NameOf(p.engine.store, f.data.Path); !ok {
 		return fmt.Errorf("data file %s lies outside the store %s: open the warehouse that holds it", f.data.Path, p.engine.store.URI(""))
 	}
-	if len(p.indexed) > 0 {
+	if len(p.indexed)+len(p.values) > 0 {
 		if uri, err := index.SidecarName(f.data.Path, p.table.Location(), p.table.IndexLocation()); err == nil {
 			f.sidecarName, _ = storage.NameOf(p.engine.store, uri)
 		}

@@ -7,6 +7,8 @@ type Column struct {
 	// Key is a key of the map column called Name; empty for a plain column. If attrs is asked for a key which is also the
 	// name of a column, both places are looked at, because loading moves such entries to the column.
 	Key string
+	// Path is a JSON path within the texts of the column called Name; empty for the texts themselves. See JSONPath.
+	Path string
 }
 
 // Col names a column, or, if the table has no such column, a key of attrs.

@@ -19,6 +19,7 @@ const (
 	stageBloomPack
 	stageTokenBloom
 	stageTokenBitmap
+	stageValueIndex
 	stageValueBloom
 	stageRowGroupBounds
 	stagePageBounds
@@ -27,7 +28,7 @@ const (
 
 // skipReasons are the reasons for which a stage skips a file.
 var skipReasons = [numStages]SkipReason{
-	SkipPartition, SkipFileBounds, SkipBloomPack, SkipTokenBloom, SkipTokenBitmap, SkipValueBloom, SkipRowGroupBounds, SkipPageBounds,
+	SkipPartition, SkipFileBounds, SkipBloomPack, SkipTokenBloom, SkipTokenBitmap, SkipValueIndex, SkipValueBloom, SkipRowGroupBounds, SkipPageBounds,
 }
 
 // notRun marks a stage that a file did not go through.
@@ -108,6 +109,11 @@ const (
 	noteRowGroups             // row-group bounds narrow the candidates
 	notePages                 // page bounds narrow the candidates
 	notePackAbsent            // a bloom pack lacks a token
+	noteValueNarrow           // a value index narrows the candidates
+	noteValueAbsent           // a value index leaves no row
+	noteValueNothing          // a value index excludes nothing
+	noteValueMissing          // the file's sidecar lacks a value index
+	noteValueCost             // a value index costs more than it can save
 )
 
 func (f *filePlan) note(leaf int, kind noteKind, token string) {

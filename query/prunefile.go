@@ -48,6 +48,9 @@ func (p *planner) pruneInFile(ctx context.Context, f *filePlan) error {
 	if left, err := p.askPatterns(ctx, f); err != nil || !left || f.bounds.decided() {
 		return err
 	}
+	if left, err := p.pruneByValues(ctx, f); err != nil || !left || f.bounds.decided() {
+		return err
+	}
 	active := f.activeLeaves(p.bound.root, nil)
 	if left, err := p.askValueBlooms(ctx, f, active); err != nil || !left {
 		return err

@@ -17,6 +17,8 @@ const (
 	SkipTokenBloom SkipReason = "token_bloom"
 	// SkipTokenBitmap: the sidecar's posting lists leave no row.
 	SkipTokenBitmap SkipReason = "token_bitmap"
+	// SkipValueIndex: the sidecar's value indexes leave no row.
+	SkipValueIndex SkipReason = "value_index"
 	// SkipValueBloom: Parquet's bloom filters lack the value in every row group.
 	SkipValueBloom SkipReason = "value_bloom"
 	// SkipRowGroupBounds: the row groups' minimum, maximum or null counts leave no row.

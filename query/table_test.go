@@ -18,6 +18,7 @@ import (
 	"github.com/firnlog/firn/catalog"
 	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/index"
+	"github.com/firnlog/firn/ingest"
 	"github.com/firnlog/firn/storage"
 	"github.com/firnlog/firn/storage/mem"
 )
@@ -41,7 +42,8 @@ type tableSpec struct {
 type testTable struct {
 	store *mem.Store
 	table *catalog.Table
-	files []testFile // in the order of their paths
+	files []testFile                   // in the order of their paths
+	leaf  func(r *rand.Rand) Predicate // makes the conditions of questions; nil: randomLeaf
 }
 
 type testFile struct {
@@ -151,11 +153,13 @@ func (tt *testTable) write(t testing.TB, table *catalog.Table, f *testFile, opti
 	}
 	indexOptions, err := index.OptionsFromProperties(table.Properties(), texts)
 	require.NoError(t, err)
+	indexOptions.Values, err = index.ValuesFromProperties(table.Properties(), ingest.ValueColumns(schema))
+	require.NoError(t, err)
 	var builder *index.Builder
-	if slices.ContainsFunc(indexOptions.Columns, func(c index.ColumnSpec) bool { return c.Bitmap || c.Bloom }) {
+	if len(indexOptions.Values) > 0 || slices.ContainsFunc(indexOptions.Columns, func(c index.ColumnSpec) bool { return c.Bitmap || c.Bloom }) {
 		builder, err = index.NewBuilder(indexOptions)
 		require.NoError(t, err)
-		options.Observer = builder
+		options.Observer = ingest.Observer{Builder: builder}
 	}
 	options.BloomColumns = []string{"trace_id"}
 	var data bytes.Buffer

@@ -178,14 +178,14 @@ func (c Column) String() string {
 		needs := !isWordRune(r) && !isFieldRune(r, first, inAttrs)
 		first = false
 		return needs
-	})
+	}) + c.Path
 }
 
 // wordText escapes a text so that it reads as one word.
 func wordText(text string) string {
 	colon := false
 	if i := strings.IndexByte(text, ':'); i >= 0 {
-		colon = i == 0 || (text[0] < '0' || text[0] > '9') && !strings.HasPrefix(text[i:], "://")
+		colon = i == 0 || (text[0] < '0' || text[0] > '9') && (!strings.HasPrefix(text[i:], "://") || strings.Contains(text, "$"))
 	}
 	return escape(text, func(r rune) bool {
 		return unicode.IsSpace(r) || r == '"' || r == '(' || r == ')' || r == '*' || r == '\\' || colon && r == ':'

@@ -19,9 +19,8 @@ type interval struct{ low, high uint64 }
 type Ranges struct {
 	Presence
 	class     Class
-	shift     uint       // of the order keys: lowest bits that are not stored
 	first     []int      // by block: its first interval; one more at the end
-	intervals []interval // of shifted keys, ascending within a block
+	intervals []interval // ascending within a block
 }
 
 // intervalsOf covers sorted distinct keys by at most n intervals.
@@ -55,10 +54,10 @@ func intervalsOf(keys []uint64, n int) []interval {
 // where all of them say nothing, as in small whole numbers.
 const leastShift = 24
 
-// shiftOf returns how many bits of the keys need not be stored.
-func shiftOf(class Class, blocks [][]interval) uint {
+// shiftOf returns how many bits of the keys are not stored, and whether they say nothing.
+func shiftOf(class Class, blocks [][]interval) (bits uint, exact bool) {
 	if class == Whole {
-		return 0
+		return 0, true
 	}
 	shift := 63
 	for _, list := range blocks {
@@ -66,7 +65,7 @@ func shiftOf(class Class, blocks [][]interval) uint {
 			shift = min(shift, idleBits(v.low), idleBits(v.high))
 		}
 	}
-	return uint(max(shift, leastShift))
+	return uint(max(shift, leastShift)), shift >= leastShift
 }
 
 // idleBits returns how many low bits of a float's key are zeros in the float itself.
@@ -90,7 +89,16 @@ func shifted(list []interval, shift uint, to []interval) []interval {
 	return to
 }
 
-// AppendRanges appends the encoded Ranges: behind the preamble uint8 shift, 3 bytes 0, and for each block
+// whole returns the key that a shifted one stands for. If it is not exact, that is the least of those it may stand for, or the greatest.
+func whole(key uint64, shift uint, exact, greatest bool) uint64 {
+	key <<= shift
+	if exact && key>>63 == 0 || !exact && greatest { // the idle bits of a negative number are ones
+		key |= 1<<shift - 1
+	}
+	return key
+}
+
+// AppendRanges appends the encoded Ranges: behind the preamble uint8 shift, uint8 1 if it is exact, 2 bytes 0, and for each block, of shifted keys
 //
 //	uvarint  count of intervals << 1 | (1 if each is a single key)
 //	varint   first key of the block, less the first key of the block before that had one (0 at first), modulo 2^64
@@ -99,8 +107,11 @@ func shifted(list []interval, shift uint, to []interval) []interval {
 // End must have been called.
 func (c *Collector) AppendRanges(b []byte) []byte {
 	b = c.presence.append(b, c.o.Class)
-	shift := shiftOf(c.o.Class, c.ranges)
+	shift, exact := shiftOf(c.o.Class, c.ranges)
 	b = append(b, byte(shift), 0, 0, 0)
+	if exact {
+		b[len(b)-3] = 1
+	}
 	var list []interval
 	last := uint64(0)
 	for _, block := range c.ranges {
@@ -133,11 +144,11 @@ func DecodeRanges(b []byte) (*Ranges, error) {
 	if r.Presence, r.class, b, err = decodePresence(b); err != nil {
 		return nil, err
 	}
-	if len(b) < 4 || b[0] > 63 || b[1] != 0 || b[2] != 0 || b[3] != 0 {
+	if len(b) < 4 || b[0] > 63 || b[1] > 1 || b[2] != 0 || b[3] != 0 {
 		return nil, corruptf("the header of ranges makes no sense")
 	}
-	r.shift, b = uint(b[0]), b[4:]
-	d := rangeReader{rest: b, largest: math.MaxUint64 >> r.shift}
+	shift, exact := uint(b[0]), b[1] == 1
+	d := rangeReader{rest: b[4:], largest: math.MaxUint64 >> shift}
 	r.first = make([]int, 1, len(r.some)+1)
 	for block := range r.some {
 		if r.intervals, err = d.block(r.intervals); err != nil {
@@ -145,6 +156,10 @@ func DecodeRanges(b []byte) (*Ranges, error) {
 		}
 		if n := len(r.intervals) - r.first[block]; n > 0 && !r.some[block] {
 			return nil, corruptf("block %d has ranges and no values", block)
+		}
+		for i := r.first[block]; i < len(r.intervals); i++ {
+			v := &r.intervals[i]
+			v.low, v.high = whole(v.low, shift, exact, false), whole(v.high, shift, exact, true)
 		}
 		r.first = append(r.first, len(r.intervals))
 	}
@@ -229,7 +244,6 @@ func (r *Ranges) Mark(low, high uint64, may []bool) {
 	if low > high {
 		return
 	}
-	low, high = low>>r.shift, high>>r.shift
 	for block := range r.some {
 		list := r.intervals[r.first[block]:r.first[block+1]]
 		i, _ := slices.BinarySearchFunc(list, low, func(v interval, low uint64) int { return cmp.Compare(v.high, low) })
@@ -245,5 +259,5 @@ func (r *Ranges) Bounds(block int) (low, high uint64, ok bool) {
 	if len(list) == 0 {
 		return 0, 0, false
 	}
-	return list[0].low << r.shift, list[len(list)-1].high<<r.shift | (1<<r.shift - 1), true
+	return list[0].low, list[len(list)-1].high, true
 }

@@ -32,9 +32,12 @@ const (
 
 // Defaults, chosen by measuring (see the benchmarks): rows of a block, and intervals of numbers that a block has at most.
 const (
-	BlockRows = 1024
-	Intervals = 16
+	BlockRows = 512
+	Intervals = 8
 )
+
+// Bounds are closed bounds of order keys.
+type Bounds struct{ Low, High uint64 }
 
 // The order keys of numbers: unsigned numbers in the same order.
 
