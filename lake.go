@@ -98,8 +98,11 @@ func (l *Lake) URI() string { return l.store.URI("") }
 // Store returns the store below the lake, for programs that read its files themselves.
 func (l *Lake) Store() storage.Store { return l.store }
 
-// Create makes an empty table, or returns ErrTableExists.
+// Create makes an empty table, or returns ErrTableExists. Value indexes that the properties declare must fit the columns (index.ErrInvalidOptions).
 func (l *Lake) Create(ctx context.Context, spec TableSpec) (*Table, error) {
+	if err := checkValueIndexes(spec); err != nil {
+		return nil, fmt.Errorf("creating table %s: %w", spec.Name, err)
+	}
 	// Some servers ignore conditions without a word. That is found out before there is anything to lose.
 	if store, ok := l.raw.(interface {
 		CheckConditionalWrites(ctx context.Context) error

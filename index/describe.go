@@ -25,6 +25,7 @@ type Description struct {
 	Summary         Summary             `json:"summary"`
 	Parts           []PartDescription   `json:"parts"`
 	Columns         []ColumnDescription `json:"columns"`
+	Values          []ValueDescription  `json:"values,omitempty"`
 }
 
 // PartDescription is one blob of a sidecar.
@@ -111,6 +112,9 @@ func (s *Sidecar) Describe(ctx context.Context, top int) (*Description, error) {
 		}
 		d.Columns = append(d.Columns, column)
 		d.Parts = append(d.Parts, s.parts(i)...)
+	}
+	if err := s.describeValues(ctx, d); err != nil {
+		return nil, s.problem(err)
 	}
 	d.Parts = append(d.Parts, PartDescription{Kind: kindHead.String(), Bytes: d.Summary.HeadBytes, Pieces: 1})
 	return d, nil
@@ -375,6 +379,9 @@ func (d *Description) WriteText(w io.Writer) error {
 		for _, p := range c.TopPatterns {
 			line("%s\t%d\t%q", p.ID, p.Rows, p.Sample)
 		}
+	}
+	for i := range d.Values {
+		d.Values[i].writeText(line)
 	}
 	return t.Flush()
 }

@@ -3,11 +3,12 @@ package index
 // Summary says what a sidecar holds. Sizes are bytes.
 type Summary struct {
 	Rows        uint32          `json:"rows"`
-	Bytes       int64           `json:"bytes"`        // the whole sidecar
-	HeadBytes   int64           `json:"head_bytes"`   // its end, which is read to open it
-	BloomBytes  int64           `json:"bloom_bytes"`  // all bloom filters
-	BitmapBytes int64           `json:"bitmap_bytes"` // all dictionaries, tables of ids and patterns
-	Tokens      int64           `json:"tokens"`       // distinct kept tokens, added over the columns
+	Bytes       int64           `json:"bytes"`                 // the whole sidecar
+	HeadBytes   int64           `json:"head_bytes"`            // its end, which is read to open it
+	BloomBytes  int64           `json:"bloom_bytes"`           // all bloom filters
+	BitmapBytes int64           `json:"bitmap_bytes"`          // all dictionaries, tables of ids and patterns
+	ValueBytes  int64           `json:"value_bytes,omitempty"` // all value indexes
+	Tokens      int64           `json:"tokens"`                // distinct kept tokens, added over the columns
 	Columns     []ColumnSummary `json:"columns"`
 }
 
@@ -51,6 +52,9 @@ func (h *head) summary(size, headBytes int64) Summary {
 		s.Tokens += column.Tokens
 		s.BloomBytes += column.BloomBytes
 		s.BitmapBytes += column.DictionaryBytes + column.IDBytes + column.PatternBytes
+	}
+	for i := range h.values {
+		s.ValueBytes += h.values[i].points.bytes() + h.values[i].ranges.bytes()
 	}
 	return s
 }

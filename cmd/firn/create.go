@@ -17,6 +17,7 @@ type createFlags struct {
 	columns     []string
 	indexes     []string
 	valueBlooms []string
+	values      []string
 	partitionBy string
 }
 
@@ -32,6 +33,7 @@ type design struct {
 	Columns     []columnReport    `json:"columns"`
 	Indexes     map[string]string `json:"indexes"`
 	ValueBlooms []string          `json:"value_blooms"`
+	Values      map[string]string `json:"value_indexes,omitempty"` // expression to kinds
 	PartitionBy []string          `json:"partition_by"`
 }
 
@@ -54,6 +56,7 @@ a column of its own). --column adds typed ones: string, bool, int, long, float, 
 
 Default indexes: token bitmap and token bloom filter on log_msg, a value bloom filter on trace_id.`,
 		Example: `  firn create web --column status:int --column took:double --index log_msg=bitmap,bloom --value-bloom host
+  firn create api --index-value "element_at(attrs,'took')=range" --index-value "json_extract(log_msg,'$.user.id')=bloom"
   firn create billing.events --partition-by app_id`,
 		Args: exactArgs("TABLE"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.create(cmd.Context(), args[0], f) },
@@ -62,6 +65,8 @@ Default indexes: token bitmap and token bloom filter on log_msg, a value bloom f
 	flags.StringArrayVar(&f.columns, "column", nil, "add a column, `name:type`; repeatable")
 	flags.StringArrayVar(&f.indexes, "index", nil, "text index of a string column, `col=bitmap|bloom|none` (also col=bitmap,bloom); repeatable")
 	flags.StringArrayVar(&f.valueBlooms, "value-bloom", nil, "bloom filter over whole values for point look-ups in `col`; repeatable")
+	flags.StringArrayVar(&f.values, "index-value", nil, "value index of an expression, `expr=bloom|range` (also expr=bloom,range), where expr is a column, "+
+		"map_keys(attrs), map_values(attrs), element_at(attrs,'key') or json_extract(log_msg,'$.a.b'); repeatable")
 	flags.StringVar(&f.partitionBy, "partition-by", "", "second partition level below the day: the value of `col`")
 	return cmd
 }
@@ -115,6 +120,7 @@ func describe(t *firn.Table) design {
 			r.ValueBlooms = append(r.ValueBlooms, c.Name)
 		}
 	}
+	r.Values = describeValues(properties)
 	return r
 }
 
@@ -133,6 +139,9 @@ func (a *app) printColumns(r design) error {
 		rows = append(rows, []string{c.Name, c.Type, index, bloom})
 	}
 	if err := a.table("COLUMN\tTYPE\tTEXT INDEX\tVALUE BLOOM", rows); err != nil {
+		return err
+	}
+	if err := a.printValues(r.Values); err != nil {
 		return err
 	}
 	return a.printf("partitioned by %s, sorted by _timestamp\n", strings.Join(r.PartitionBy, ", "))
@@ -162,7 +171,7 @@ func (f createFlags) spec(name string) (firn.TableSpec, error) {
 	if err := f.indexProperties(spec.Properties, types); err != nil {
 		return spec, err
 	}
-	return spec, nil
+	return spec, f.addValues(spec.Properties)
 }
 
 // indexProperties adds the table properties that --index and --value-bloom ask for.

@@ -30,6 +30,19 @@ const (
 	Float         // float64: NaN is left out, since it equals nothing; -0 is 0
 )
 
+// String returns "text", "whole" or "float".
+func (c Class) String() string {
+	switch c {
+	case Text:
+		return "text"
+	case Whole:
+		return "whole"
+	case Float:
+		return "float"
+	}
+	return "none"
+}
+
 // Defaults, chosen by measuring (see the benchmarks): rows of a block, and intervals of numbers that a block has at most.
 const (
 	BlockRows = 512
