@@ -158,7 +158,7 @@ func (n note) text() string {
 	case noteNoIndex:
 		return "index not used: the request forbids it"
 	case noteMapKey:
-		return "index not used: keys of a map and JSON paths have no token index"
+		return "index not used: keys of a map column have none"
 	case noteNoColumn:
 		return "index not used: the table keeps none for the column"
 	case noteNoEvidence:

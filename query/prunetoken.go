@@ -42,7 +42,7 @@ func (p *planner) pruneByTokens(ctx context.Context, f *filePlan) (bool, error) 
 // tokenLeaves returns the open leaves that a token index may help with, and notes why it cannot help with the others.
 func (p *planner) tokenLeaves(f *filePlan) (asking []*leaf) {
 	for _, l := range f.activeLeaves(p.bound.root, nil) {
-		if l.class != classText && l.class != classNumber || l.kind == leafRange || l.kind == leafNull || l.kind == leafPattern {
+		if l.class != classText && l.class != classNumber || l.kind == leafRange || l.kind == leafNull || l.kind == leafPattern || !l.path.IsZero() {
 			continue // no matter of tokens
 		}
 		switch {

@@ -179,7 +179,7 @@ func TestValueIndexesNeverChangeAnswers(t *testing.T) {
 			}
 			tt := makeTable(t, r, spec)
 			tt.leaf = valueLeaf
-			examine(t, r, tt, "intact", 60)
+			examine(t, r, tt, "intact", 25)
 			for _, damage := range slices.Sorted(maps.Keys(damages)) {
 				f := tt.files[r.IntN(len(tt.files))]
 				whole := tt.bytesOf(t, f.sidecar)
@@ -188,7 +188,7 @@ func TestValueIndexesNeverChangeAnswers(t *testing.T) {
 				} else {
 					tt.put(t, tt.store.URI(f.sidecar), damaged)
 				}
-				examine(t, r, tt, damage, 8)
+				examine(t, r, tt, damage, 4)
 				tt.put(t, tt.store.URI(f.sidecar), whole)
 			}
 		})

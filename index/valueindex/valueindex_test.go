@@ -59,9 +59,9 @@ var generators = map[string]struct {
 }
 
 // rowsOf tells a collector rows and returns their values.
-func rowsOf(r *rand.Rand, c *Collector, n int, make values) (rows [][]any) {
+func rowsOf(r *rand.Rand, c *Collector, n int, next values) (rows [][]any) {
 	for row := range n {
-		list := make(r, row)
+		list := next(r, row)
 		for _, v := range list {
 			switch v := v.(type) {
 			case string:
