@@ -75,6 +75,10 @@ func (p *planner) pruneByPacks(ctx context.Context, search *packSearch, all []*f
 	if search == nil {
 		return nil
 	}
+	groups := p.packGroups(all)
+	if len(groups) == 0 {
+		return nil
+	}
 	select {
 	case <-search.done:
 	case <-ctx.Done():
@@ -88,10 +92,6 @@ func (p *planner) pruneByPacks(ctx context.Context, search *packSearch, all []*f
 		p.packs.problem(ProblemUnreadable)
 		return nil
 	}
-	if len(search.latest) == 0 {
-		return nil
-	}
-	groups := p.packGroups(all)
 	groups = slices.DeleteFunc(groups, func(g *packGroup) bool { return len(search.latest[g.partition]) == 0 })
 	return p.parallel(ctx, len(groups), func(ctx context.Context, i int) error {
 		for _, part := range search.latest[groups[i].partition] {
