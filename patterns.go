@@ -48,8 +48,8 @@ func (l *Lake) Patterns(ctx context.Context, table, text string, r Request, o Pa
 	return scan.Patterns(ctx, o)
 }
 
-// ComparePatterns tells which patterns are new, gone, grown or shrunk in the rows of one scan, compared with those of another one: of another time, or
-// of another release. See query.ComparePatterns.
+// ComparePatterns tells which patterns are new, gone, grown or shrunk in the rows of one scan, compared with those of another one: of another
+// time, or of another release. See query.ComparePatterns.
 func ComparePatterns(ctx context.Context, before, after *Scan, o PatternOptions) (*PatternComparison, error) {
 	return query.ComparePatterns(ctx, before, after, o)
 }

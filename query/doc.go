@@ -29,7 +29,7 @@
 //	engine.go, plan.go, cache.go, meter.go  Plan, the cache and the counters
 //	scan.go, merge.go, cursor.go, reading.go, gather.go, row.go   reading: rows, batches, counts
 //	ahead.go, together.go               what is done side by side in a remote store
-//	patterns.go, patternread.go, patterntally.go, patterndescribe.go, patterncompare.go   rows counted by pattern
+//	patterns.go, patternread.go, patterncolumn.go, patterntally.go, patterndescribe.go, patterncompare.go   rows counted by pattern
 //	prunepattern.go                     rows of one pattern
 //	template.go, shapes.go              texts with placeholders
 //	stats.go, explain.go                what happened and why

@@ -49,9 +49,9 @@ type PatternComparison struct {
 	After     PatternSummary
 }
 
-// PatternScore is the log-likelihood ratio G² of the two by two table of rows that have a pattern or not, before and after (Dunning, Accurate Methods for the
-// Statistics of Surprise and Coincidence, 1993): 2 Σ observed ln(observed / expected). It is 0 if the pattern has the same part of both, and grows with
-// the difference and with the number of rows. before of beforeAll, and after of afterAll rows have the pattern.
+// PatternScore is the log-likelihood ratio G² of the two by two table of rows that have a pattern or not, before and after (Dunning, Accurate
+// Methods for the Statistics of Surprise and Coincidence, 1993): 2 Σ observed ln(observed / expected). It is 0 if the pattern has the same
+// part of both, and grows with the difference and with the number of rows. before of beforeAll, and after of afterAll rows have the pattern.
 func PatternScore(before, beforeAll, after, afterAll int64) float64 {
 	all, have := float64(beforeAll+afterAll), float64(before+after)
 	sum := 0.0
@@ -65,9 +65,9 @@ func PatternScore(before, beforeAll, after, afterAll int64) float64 {
 	return max(0, 2*sum)
 }
 
-// ComparePatterns counts the rows of two scans by pattern, and tells which patterns are new, gone, or have grown or shrunk. The scans may differ in
-// their time, in their predicate (the version of a program, say), or be of two tables. It is as complete as Scan.Patterns, and reads in the same way. What it counts
-// each for itself, it counts in both scans: MaxPatterns bounds the patterns of both together.
+// ComparePatterns counts the rows of two scans by pattern, and tells which patterns are new, gone, or have grown or shrunk. The scans may
+// differ in their time, in their predicate (the version of a program, say), or be of two tables. It is as complete as Scan.Patterns, and reads
+// in the same way. What it counts each for itself, it counts in both scans: MaxPatterns bounds the patterns of both together.
 //
 // A pattern's rate is its part of all rows with a text. It is new or gone if it has no row before or after. It has grown or shrunk if the
 // rates differ by ChangedRatio at least, and the score is at least ChangedScore. MinCount is about the larger of both counts.

@@ -45,7 +45,8 @@ type Pattern struct {
 	// First and Last are the times of the oldest and the newest row; zero without a _timestamp.
 	First time.Time `json:"first,omitzero"`
 	Last  time.Time `json:"last,omitzero"`
-	// Sample is the text of the oldest row, cut to 256 bytes at a rune. Of rows of the same time it is the first one in the order of a search, oldest first.
+	// Sample is the text of the oldest row, cut to 256 bytes at a rune. Of rows of the same time it is the first one in the order of a search,
+	// oldest first.
 	Sample string `json:"sample"`
 	// Template is the sample with placeholders: see Template.
 	Template string `json:"template"`

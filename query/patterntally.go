@@ -12,11 +12,11 @@ type countsOfPass = atomic.Int64
 
 // patternRun counts the rows of one or two scans by pattern.
 //
-// Patterns are counted exactly, in a table, as long as there are no more than MaxPatterns. If there are, the table becomes an array of buckets, in which
-// the rows of all patterns with the same first bits of their ids are counted together. Then all rows are gone through once more, and only patterns of
-// buckets with at least `least` rows are counted in a table; whenever that has too many, least is doubled and the patterns of smaller buckets
-// leave it. Sums of rows do not depend on the order of the rows, and so neither does least in the end: it is the smallest power of two that leaves
-// few enough patterns. What is in the table was in it from the beginning, and so was counted exactly.
+// Patterns are counted exactly, in a table, as long as there are no more than MaxPatterns. If there are, the table becomes an array of
+// buckets, in which the rows of all patterns with the same first bits of their ids are counted together. Then all rows are gone through once
+// more, and only patterns of buckets with at least `least` rows are counted in a table; whenever that has too many, least is doubled and the
+// patterns of smaller buckets leave it. Sums of rows do not depend on the order of the rows, and so neither does least in the end: it is the
+// smallest power of two that leaves few enough patterns. What is in the table was in it from the beginning, and so was counted exactly.
 type patternRun struct {
 	options PatternOptions
 	sides   []*patternSide

@@ -95,9 +95,9 @@ func TestHasPatternIsAnsweredByTheIndex(t *testing.T) {
 	patterns, _, _ := tt.truePatterns(Request{}, "log_msg")
 	e := NewEngine(tt.store, EngineOptions{})
 	tt.fakeIndexes(e, "log_msg", 1, func() bool { return false })
-	for _, q := range []Request{{Predicate: HasPattern{Col("log_msg"), patterns[0].ID}}, {Predicate: HasPattern{Col("log_msg"), patterns[len(patterns)-1].ID}}} {
-		want := tt.patternMatches(Request{}, "log_msg", q.Predicate.(HasPattern).ID, true)
-		scan, err := e.Plan(t.Context(), tt.table, q)
+	for _, id := range []PatternID{patterns[0].ID, patterns[len(patterns)-1].ID} {
+		want := tt.patternMatches(Request{}, "log_msg", id, true)
+		scan, err := e.Plan(t.Context(), tt.table, Request{Predicate: HasPattern{Col("log_msg"), id}})
 		require.NoError(t, err)
 		n, err := scan.Count(t.Context())
 		require.NoError(t, err)

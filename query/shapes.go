@@ -2,8 +2,8 @@ package query
 
 import "strings"
 
-// The functions here say how many bytes at the beginning of a text have a certain shape; 0 if it does not begin so. In shapes, 'd' stands for a decimal
-// digit, 'h' for a hexadecimal one, and everything else for itself.
+// The functions here say how many bytes at the beginning of a text have a certain shape; 0 if it does not begin so. In shapes, 'd' stands for
+// a decimal digit, 'h' for a hexadecimal one, and everything else for itself.
 
 // matchShape returns the length of the shape if the text begins with it.
 func matchShape(text, shape string) int {
@@ -127,7 +127,8 @@ func matchIPv4(text string) int {
 	return at
 }
 
-// matchIPv6 is for groups of up to four hexadecimal digits with a colon between them: eight groups, or fewer with one pair of colons. It must have a decimal digit.
+// matchIPv6 is for groups of up to four hexadecimal digits with a colon between them: eight groups, or fewer with one pair of colons. It must
+// have a decimal digit.
 func matchIPv6(text string) int {
 	const most = 8
 	at, groups, double, digit, end := 0, 0, false, false, 0

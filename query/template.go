@@ -19,12 +19,14 @@ const (
 	placeID   = "<id>"  // anything else that is no word
 )
 
-// Template returns a text in which placeholders stand for what varies: each token that is no word token (analyzer.WordToken), and times, addresses and UUIDs as a
-// whole. Words and punctuation are kept. Placeholders that only a mark parts become one (3.5 is one <num>, web12-3 one <id>), runs of white space and
-// control characters one space, and bytes that are not UTF-8 the replacement character. A template has no ASCII digit.
+// Template returns a text in which placeholders stand for what varies: each token that is no word token (analyzer.WordToken), and times,
+// addresses and UUIDs as a whole. Words and punctuation are kept. Placeholders that only a mark parts become one (3.5 is one <num>, web12-3
+// one <id>), runs of white space and control characters one space, and bytes that are not UTF-8 the replacement character. A template has no
+// ASCII digit.
 //
 // The template is for people. It is no name of a pattern: texts of one pattern may differ in the order of their words and in punctuation, and
-// texts of two patterns may have one template, if an address or UUID happens to hold a token without a digit, which is a word like any other to the id.
+// texts of two patterns may have one template, if an address or UUID happens to hold a token without a digit, which is a word like any other
+// to the id.
 func Template(text string) string {
 	var parts []templatePart
 	for text = strings.ToValidUTF8(text, string(utf8.RuneError)); text != ""; {

@@ -58,7 +58,8 @@ func checkTemplate(t *testing.T, text string) {
 
 func TestTemplateOfRandomTexts(t *testing.T) {
 	r := rand.New(rand.NewPCG(770, 0))
-	pieces := []string{"a", "b5", "12", "2026-11-22", "10:00:00", "T", "Z", ":", "::", ".", "-", " ", "/", ",", "f", "é", "\xff", "0x", "日本", "10.0.0.1", "\n", "_", "+01:00"}
+	pieces := []string{"a", "b5", "12", "2026-11-22", "10:00:00", "T", "Z", ":",
+		"::", ".", "-", " ", "/", ",", "f", "é", "\xff", "0x", "日本", "10.0.0.1", "\n", "_", "+01:00"}
 	for range 5000 {
 		var text strings.Builder
 		for range r.IntN(14) {

@@ -29,8 +29,8 @@ type patternFlags struct {
 const patternsHelp = `Count the rows that match a query by pattern: rows whose texts have the same words, whatever numbers, ids and addresses stand
 between them. Every row is counted. The id of a pattern depends on its words only: it is the same in every table and on every day.
 
---compare and --compare-query take other rows to compare with: those of another time, those of another query (of another release, say), or both. Printed
-are the patterns that are new in the rows asked for, have grown, are gone, or have shrunk, as parts of all rows.
+--compare and --compare-query take other rows to compare with: those of another time, those of another query (of another release, say), or both.
+Printed are the patterns that are new in the rows asked for, have grown, are gone, or have shrunk, as parts of all rows.
 
 With --json each line is a pattern, and the last one is {"summary":{...}}.
 
@@ -63,7 +63,8 @@ func (a *app) patternsCommand() *cobra.Command {
 	flags.StringVar(&f.column, "column", firn.ColumnMessage, "the column of the texts")
 	flags.IntVar(&f.limit, "limit", 50, "print `N` patterns (of each kind of change), at most; 0 is all")
 	flags.Int64Var(&f.minCount, "min-count", 0, "print patterns of at least `N` rows only")
-	flags.IntVar(&f.maxPatterns, "max-patterns", firn.DefaultMaxPatterns, "keep `N` patterns in memory, at most; rows of rarer ones are counted together")
+	flags.IntVar(&f.maxPatterns, "max-patterns", firn.DefaultMaxPatterns,
+		"keep `N` patterns in memory, at most; rows of rarer ones are counted together")
 	flags.BoolVar(&f.noIndex, "no-index", false, "use neither text indexes nor bloom filters")
 	flags.BoolVar(&f.stats, "stats", false, "print what it cost on standard error, as JSON objects")
 	return cmd
@@ -163,7 +164,8 @@ func (a *app) printPatterns(ctx context.Context, scan *firn.Scan, o firn.Pattern
 	var rows [][]string
 	for i := range result.Patterns {
 		p := &result.Patterns[i]
-		rows = append(rows, []string{countText(p.Count), shareText(p.Count, result.Summary.Rows), secondText(p.First), secondText(p.Last), p.ID.String(), shortTemplate(p.Template)})
+		rows = append(rows, []string{countText(p.Count), shareText(p.Count, result.Summary.Rows), secondText(p.First), secondText(p.Last),
+			p.ID.String(), shortTemplate(p.Template)})
 	}
 	if err := a.table("ROWS\tPART\tFIRST\tLAST\tID\tTEMPLATE", rows); err != nil {
 		return err
@@ -204,7 +206,8 @@ func (a *app) printComparison(ctx context.Context, before, after *firn.Scan, o f
 		if d.Ratio > 0 {
 			ratio = fmt.Sprintf("%.3g", d.Ratio)
 		}
-		rows = append(rows, []string{string(d.Change), countText(d.Before), countText(d.After), ratio, fmt.Sprintf("%.1f", d.Score), d.ID.String(), shortTemplate(d.Template)})
+		rows = append(rows, []string{string(d.Change), countText(d.Before), countText(d.After), ratio,
+			fmt.Sprintf("%.1f", d.Score), d.ID.String(), shortTemplate(d.Template)})
 	}
 	if err := a.table("CHANGE\tBEFORE\tAFTER\tRATIO\tSCORE\tID\tTEMPLATE", rows); err != nil {
 		return err

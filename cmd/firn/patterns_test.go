@@ -40,7 +40,8 @@ func TestPatterns(t *testing.T) {
 	require.Len(t, patterns("--column", "level", "--min-count", "31"), 2)
 
 	text := ok(t, dir, "patterns", "web")
-	require.Contains(t, text, "120   100.0 %  2026-01-01T00:00:00Z  2026-01-03T00:39:00Z  "+fmt.Sprint(id)+"  request <num> of <id>: connection reset by peer-<num>\n")
+	require.Contains(t, text, "120   100.0 %  2026-01-01T00:00:00Z  2026-01-03T00:39:00Z  "+fmt.Sprint(id)+
+		"  request <num> of <id>: connection reset by peer-<num>\n")
 	require.Contains(t, text, "120 rows in 1 pattern; indexes told the pattern of ")
 	text = ok(t, dir, "patterns", "web", "--column", "level", "--max-patterns", "1", "--limit", "1")
 	require.Contains(t, text, "rows in other patterns, each of less than")

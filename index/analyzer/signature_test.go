@@ -64,7 +64,8 @@ func TestSignatureIsOfTheSetOfWords(t *testing.T) {
 
 func TestSignatureAgainstTheDefinition(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 1))
-	pieces := []string{"a", "b", "Err", "error", "ERROR", "x1", "12", " ", " ", " ", "-", "ſ", "K", "k", "\u0130", "\xff", "\xe2\x82", "世界", "_", "٣", strings.Repeat("q", 39)}
+	pieces := []string{"a", "b", "Err", "error", "ERROR", "x1", "12", " ", " ", " ",
+		"-", "ſ", "K", "k", "\u0130", "\xff", "\xe2\x82", "世界", "_", "٣", strings.Repeat("q", 39)}
 	var s Signer
 	for range 3000 {
 		var text strings.Builder
