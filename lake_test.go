@@ -115,7 +115,7 @@ func TestLakeEndToEnd(t *testing.T) {
 	}
 
 	// Plan, then stop: the tasks are there, and no data was read.
-	scan, err := lake.Plan(t.Context(), table, firn.Request{Predicate: firn.HasToken{Column: firn.Col("log_msg"), Text: "network"}})
+	scan, err := lake.Plan(t.Context(), table, firn.Request{Predicate: firn.HasToken{Column: firn.Col("log_msg"), Text: "network"}, ForceIndex: true})
 	require.NoError(t, err)
 	require.Len(t, scan.Tasks(), 1)
 	require.Zero(t, scan.Stats().RowsDecoded)

@@ -31,6 +31,9 @@ type DataFile struct {
 	// NullCounts and ValueCounts (nulls included) by field id, where known. NaNCounts for float and double, where known: firn and
 	// many others do not count NaNs, which lie outside all bounds.
 	NullCounts, ValueCounts, NaNCounts map[int]int64
+	// ColumnSizes are the compressed bytes of columns in the file, where known (not of manifests that are read the slow way), by the field id of what is
+	// stored: a map column has one for its keys and one for its values.
+	ColumnSizes map[int]int64
 	// SortOrderID is the sort order that the writer claims for the file; 0 is unsorted or unknown.
 	SortOrderID int
 	// TimeSorted says that this sort order begins with _timestamp ascending.

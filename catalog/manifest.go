@@ -202,6 +202,8 @@ func (r *manifestReader) readFile(c *avroCursor, file *liveFile) error {
 			file.Size = c.number(field)
 		case "value_counts":
 			file.ValueCounts, err = r.counts(c, field)
+		case "column_sizes":
+			file.ColumnSizes, err = r.sizes(c, field)
 		case "null_value_counts":
 			file.NullCounts, err = r.counts(c, field)
 		case "nan_value_counts":
@@ -272,6 +274,25 @@ func (r *manifestReader) counts(c *avroCursor, field *entryField) (map[int]int64
 		}
 	})
 	return counts, c.err
+}
+
+// sizes reads bytes by field id, of nested fields too.
+func (r *manifestReader) sizes(c *avroCursor, field *entryField) (map[int]int64, error) {
+	if err := keyValue(field, "int", "long"); err != nil {
+		return nil, err
+	}
+	if c.isNull(field.null) {
+		return nil, nil
+	}
+	var sizes map[int]int64
+	c.blocks(func() {
+		id, size := int(c.long()), c.long()
+		if sizes == nil {
+			sizes = make(map[int]int64, len(r.types)+1)
+		}
+		sizes[id] = size
+	})
+	return sizes, c.err
 }
 
 // encodedBounds reads bounds by field id and keeps those that decodeBound understands.

@@ -122,6 +122,7 @@ func requireSameFiles(t testing.TB, decoder *fileDecoder, manifest iceberg.Manif
 				*counts = nil
 			}
 		}
+		quick[i].ColumnSizes = nil // iceberg-go leaves them out of what it reads for pruning
 		require.Equal(t, slow[i], quick[i])
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/firnlog/firn/storage"
 )
@@ -17,7 +18,9 @@ const (
 	// On logs the bloom filters of a column take two to three bytes a row, the whole sidecar about 36.
 	bloomBytesPerRow   = 7 // per two rows
 	sidecarBytesPerRow = 40
-	headGuess          = 16 << 10
+	remoteHeadGuess    = 16 << 10
+	headGuess          = 6 << 10 // of Puffin's footer, the options and the summary; each part of dictionary or postings adds to it
+	rowsPerHeadByte    = 64
 	leastTail          = 4 << 10
 	// puffinTrailer ends a Puffin file: uint32 length of the footer's JSON, uint32 flags, magic.
 	puffinTrailer = 12
@@ -42,20 +45,33 @@ func Open(ctx context.Context, store storage.Store, name string, want Identity) 
 	return s, nil
 }
 
-// tailGuess returns how much of the end of a sidecar is read first, if its data file has so many rows.
+// tailGuess returns how much of the end of a sidecar is read first, if its data file has so many rows: of a local store the head, and the bloom
+// filters if they are small; a second read is cheap there.
 func tailGuess(traits storage.Traits, rows int64) int {
+	head := headGuess + rows/rowsPerHeadByte
 	switch {
 	case !traits.Remote || traits.TailBytes <= 0:
-		return tailBytes
+		if small := head + bloomGuess(rows); small <= tailBytes {
+			return int(small)
+		}
+		return int(min(head, tailBytes))
 	case rows*sidecarBytesPerRow <= int64(traits.TailBytes):
 		return max(traits.TailBytes, leastTail)
 	}
 	least, most := min(traits.TailBytes, tailBytes), max(mostTailTimes*traits.TailBytes, leastTail)
-	guess := max(rows*bloomBytesPerRow/2+headGuess, int64(least))
+	guess := max(rows*bloomBytesPerRow/2+remoteHeadGuess, int64(least))
 	if guess > int64(most) {
 		return max(least, leastTail) // the bloom filters would not fit, and parts of the dictionary do as well
 	}
 	return int(guess)
+}
+
+// bloomGuess returns about how many bytes the bloom filters of a local data file with so many rows take: more a row if it has few, see bloomRate.
+func bloomGuess(rows int64) int64 {
+	const percentOfRate = 15 // that a filter grows if its rate is halved
+	n := uint32(min(rows, fullRateRows))
+	halvings := -math.Log2(bloomRate(1, n))
+	return rows * bloomBytesPerRow / 2 * (100 + percentOfRate*int64(halvings)) / 100
 }
 
 // open opens the sidecar of any data file, reading guess bytes of its end first.

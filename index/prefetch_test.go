@@ -108,9 +108,11 @@ func TestPrefetchErrors(t *testing.T) {
 }
 
 func TestTailGuess(t *testing.T) {
-	require.Equal(t, tailBytes, tailGuess(storage.LocalTraits(), 1_000_000))
-	require.Equal(t, tailBytes, tailGuess(storage.Traits{Remote: true}, 1_000_000))
-	for rows, want := range map[int64]int{0: 256 << 10, 6000: 256 << 10, 8000: 64 << 10, 50_000: 175_000 + headGuess, 140_000: 490_000 + headGuess, 1_000_000: 64 << 10} {
+	for rows, want := range map[int64]int{0: headGuess, 5000: headGuess + 5000/rowsPerHeadByte + 17_500*160/100, 1_000_000: headGuess + 1_000_000/rowsPerHeadByte, 10_000_000: tailBytes} {
+		require.Equal(t, want, tailGuess(storage.LocalTraits(), rows), "%d rows", rows)
+	}
+	require.Equal(t, headGuess+1_000_000/rowsPerHeadByte, tailGuess(storage.Traits{Remote: true}, 1_000_000))
+	for rows, want := range map[int64]int{0: 256 << 10, 6000: 256 << 10, 8000: 64 << 10, 50_000: 175_000 + remoteHeadGuess, 140_000: 490_000 + remoteHeadGuess, 1_000_000: 64 << 10} {
 		require.Equal(t, want, tailGuess(storage.RemoteTraits(), rows), "%d rows", rows)
 	}
 }

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"slices"
 
 	"github.com/firnlog/firn/index"
 )
@@ -24,29 +25,32 @@ func tokensOf(l *leaf, sets [][]string, to []index.Token) []index.Token {
 	return to
 }
 
-// prepareBlooms loads the bloom filters that the leaves need side by side. It returns for which leaves it is cheaper not to ask them: a part of a
-// dictionary knows more, and may be smaller than a bloom filter of a whole file. In a local store nothing is prepared.
-func (p *planner) prepareBlooms(ctx context.Context, sidecar *index.Sidecar, asking []*leaf) (skip []bool) {
+// prepareBlooms loads the bloom filters that the leaves need, from a remote store side by side. It returns for which leaves they are not asked because that
+// costs too much: a part of a dictionary knows more, and may be smaller than a bloom filter of a whole file.
+func (p *planner) prepareBlooms(ctx context.Context, sidecar *index.Sidecar, asking []*leaf, ask *spending) (skip []bool) {
 	skip = make([]bool, len(asking))
-	if !p.engine.remote() {
-		return skip
-	}
 	var fields []int
 	for i, l := range asking {
 		cost := sidecar.BloomCost(l.field.ID)
-		if cost == 0 {
+		if cost == 0 || slices.Contains(fields, l.field.ID) {
 			continue
 		}
-		tokens := tokensOf(l, l.evidence, nil)
-		listed := true
+		tokens, lookups := tokensOf(l, l.evidence, nil), int64(0)
+		listed := false // what the bloom filter knows, the dictionary knows too
 		for _, t := range tokens {
-			listed = listed && sidecar.HasPostings(t)
+			listed = listed || sidecar.HasPostings(t)
+			lookups += sidecar.LookupBytes(t.FieldID, t.Text)
 		}
-		if skip[i] = listed && sidecar.LookupCost(tokens) <= cost; !skip[i] {
+		if p.engine.remote() {
+			lookups = sidecar.LookupCost(tokens)
+		}
+		if skip[i] = listed && lookups <= cost || !ask.afford(float64(cost)); !skip[i] {
 			fields = append(fields, l.field.ID)
 		}
 	}
-	sidecar.PrefetchBlooms(ctx, fields)
+	if p.engine.remote() {
+		sidecar.PrefetchBlooms(ctx, fields)
+	}
 	return skip
 }
 

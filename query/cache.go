@@ -95,6 +95,24 @@ func (c *cache) get(ctx context.Context, key string, n *hitCounter, stale func(s
 	return f.value, f.err
 }
 
+// peek returns a value that is there, without loading or counting anything.
+func (c *cache) peek(key string) (sized, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.entries.Peek(key)
+	if !ok {
+		return nil, false
+	}
+	return e.value, true
+}
+
+// remove forgets a value.
+func (c *cache) remove(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entries.Remove(key)
+}
+
 // replace puts a value in the place of the one the cache has.
 func (c *cache) replace(key string, value sized) {
 	c.mu.Lock()

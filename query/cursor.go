@@ -45,7 +45,8 @@ type cursor struct {
 	merger   *merger
 	reading  *reading
 	file     *filePlan
-	position int // in scan.files
+	view     *fileView // of file, once it is open
+	position int       // in scan.files
 	newest   bool
 
 	flights []*pending // chunks being read, in order
@@ -54,7 +55,8 @@ type cursor struct {
 	rest    []format.RowRange // candidates that no flight has taken yet, ascending
 	entries []timedRow        // instead of rest, of a file that had to be sorted: its matching rows, in order
 	sorted  bool
-	left    int64 // candidates in rest
+	left    int64  // candidates in rest
+	edge    uint32 // the rows before it, or behind it if newest, were gone through
 
 	chunk *chunk // being handed out
 	at    int    // in chunk.order
@@ -70,30 +72,66 @@ type timedRow struct {
 
 // open prunes and opens the file, decides how it is read, and reads its first chunk.
 func (c *cursor) open(ctx context.Context) (*chunk, error) {
-	p := c.reading.scan.planner
-	if err := p.finish(ctx, c.file, true); err != nil || c.file.skipped != "" {
+	r, p := c.reading, c.reading.scan.planner
+	if left, err := p.finish(ctx, c.file, true, r.shareOf(c.file)); err != nil || !left {
+		r.spanned.Add(int64(c.file.rows))
+		return nil, err
+	}
+	if err := c.look(ctx); err != nil {
 		return nil, err
 	}
 	if p.engine.remote() { // so that it is known what is cheap to read
-		if err := c.file.file.LoadPageIndex(ctx, residualFields(c.file.residual, c.reading.wanted())); err != nil {
+		if err := c.view.file.LoadPageIndex(ctx, residualFields(c.view.residual, r.wanted())); err != nil {
 			return nil, fmt.Errorf("reading data file %s: %w", c.file.data.Path, err)
 		}
 	}
-	c.rest, c.left = rangesOf(c.file.bounds.may), int64(c.file.bounds.may.Cardinality())
-	piece := c.cut(c.pieceRows())
-	if c.left > 0 && !p.trusted(c.file) {
+	c.rest, c.left = rangesOf(c.view.bounds.may), int64(c.view.bounds.may.Cardinality())
+	if c.left == 0 {
+		r.spanned.Add(int64(c.file.rows))
+		return nil, nil
+	}
+	if c.newest {
+		c.edge = c.file.rows
+	}
+	piece, span := c.nextPiece()
+	if c.left > 0 && !p.trusted(c.view) {
 		return c.sortFile(ctx)
 	}
-	first, err := c.load(ctx, piece)
+	first, err := c.load(ctx, c.view, piece, span)
 	if err == nil && c.left > 0 && first.disorder {
 		return c.sortFile(ctx) // the file's claim to be sorted is wrong
 	}
 	return first, err
 }
 
+// look takes a view of the file.
+func (c *cursor) look(ctx context.Context) (err error) {
+	c.view, err = c.reading.scan.planner.view(ctx, c.file, false)
+	return err
+}
+
+// reconsider asks the sidecar of a file that was begun without, if the reading has not found enough and it is worth it by now. Nothing else is under way in
+// the cursor, or what is has its own view.
+func (c *cursor) reconsider(ctx context.Context) error {
+	r := c.reading
+	if !r.byRows() || c.sorted || c.left == 0 || c.view.bounds.decided() {
+		return nil
+	}
+	asked, err := r.scan.planner.askLate(ctx, c.file, r.shareOf(c.file), false, true)
+	if err != nil || !asked {
+		return err
+	}
+	if err := c.look(ctx); err != nil {
+		return err
+	}
+	rest := rowsInRanges(c.file.rows, c.rest).And(c.view.bounds.may)
+	c.rest, c.left = rangesOf(rest), int64(rest.Cardinality())
+	return nil
+}
+
 // trusted says whether an opened file claims, everywhere, to be sorted by time, and nothing known so far contradicts it. The rows
 // that are read are checked again.
-func (p *planner) trusted(f *filePlan) bool {
+func (p *planner) trusted(f *fileView) bool {
 	t := p.time
 	if t.Type == format.TypeInvalid {
 		return true // only ordered by place
@@ -122,14 +160,17 @@ func (c *cursor) pieceRows() int64 {
 	r, size := c.reading, c.sizes()
 	need := r.limit - r.matched.Load()
 	remote := r.scan.planner.engine.remote()
-	if c.file.bounds.decided() {
-		if remote { // the rows behind those that are needed would cost a round trip more: see trim
+	if c.view.bounds.decided() {
+		if r.byRows() || remote { // the rows behind those that are needed would have to be read to find out that they are: see trim
 			return min(need, size.most)
 		}
 		return min(max(need, size.least), size.most)
 	}
+	if r.byRows() {
+		return c.pieceSpan(need, size)
+	}
 	if remote && float64(c.left)*r.yield() <= float64(size.most) && c.left <= size.mostCheck &&
-		c.file.file.EstimateBytes(residualFields(c.file.residual, nil), c.rest) <= wholeBytes {
+		c.view.file.EstimateBytes(residualFields(c.view.residual, nil), c.rest) <= wholeBytes {
 		return c.left // reading it takes less time than asking for it
 	}
 	if r.checked.Load() == 0 {
@@ -141,6 +182,64 @@ func (c *cursor) pieceRows() int64 {
 	yield := r.yield()
 	most := min(float64(size.most)/yield, float64(size.mostCheck))
 	return int64(min(max(1.25*float64(need)/yield, float64(size.first)), most))
+}
+
+// pieceSpan says how many rows the next piece should span, if pieces are cut by rows.
+func (c *cursor) pieceSpan(need int64, size pieceSizes) int64 {
+	if c.reading.spanned.Load() == 0 {
+		if need > size.most/4 {
+			return size.most
+		}
+		return max(4*need, size.first)
+	}
+	density := c.reading.density()
+	most := min(float64(size.most)/density, float64(size.mostCheck))
+	return int64(min(max(1.25*float64(need)/density, float64(size.first)), most))
+}
+
+// next1 takes the next piece off, and returns how many rows were gone through with it.
+func (c *cursor) nextPiece() (piece []format.RowRange, span int64) {
+	n := c.pieceRows()
+	if c.reading.byRows() && !c.view.bounds.decided() {
+		piece = c.cutSpan(n)
+	} else {
+		piece = c.cut(n)
+	}
+	if len(piece) == 0 {
+		return piece, 0
+	}
+	before := c.edge
+	switch {
+	case c.left == 0 && c.newest:
+		c.edge = 0
+	case c.left == 0:
+		c.edge = c.file.rows
+	case c.newest:
+		c.edge = piece[0].Start
+	default:
+		c.edge = piece[len(piece)-1].End
+	}
+	return piece, max(int64(before)-int64(c.edge), int64(c.edge)-int64(before))
+}
+
+// cutSpan takes those candidates off the end that comes first in the order of the reading that lie within n rows of the first of them.
+func (c *cursor) cutSpan(n int64) []format.RowRange {
+	if len(c.rest) == 0 || n <= 0 {
+		return nil
+	}
+	taken := int64(0)
+	if c.newest {
+		stop := max(0, int64(c.rest[len(c.rest)-1].End)-n)
+		for i := len(c.rest) - 1; i >= 0 && int64(c.rest[i].End) > stop; i-- {
+			taken += int64(c.rest[i].End) - max(stop, int64(c.rest[i].Start))
+		}
+		return c.cut(taken)
+	}
+	stop := int64(c.rest[0].Start) + n
+	for i := 0; i < len(c.rest) && int64(c.rest[i].Start) < stop; i++ {
+		taken += min(stop, int64(c.rest[i].End)) - int64(c.rest[i].Start)
+	}
+	return c.cut(taken)
 }
 
 // rowBytes guesses how much memory a row takes.
@@ -188,24 +287,26 @@ func (c *cursor) cut(n int64) (piece []format.RowRange) {
 	return piece
 }
 
-// load reads the matching rows of a piece.
-func (c *cursor) load(ctx context.Context, piece []format.RowRange) (*chunk, error) {
+// load reads the matching rows of a piece, which spans so many rows.
+func (c *cursor) load(ctx context.Context, view *fileView, piece []format.RowRange, span int64) (*chunk, error) {
 	r := c.reading
 	find := r.survivors
-	if r.atOnce(c.file, piece, r.wanted()) {
+	if r.atOnce(view, piece, r.wanted()) {
 		find = r.matching
 	}
-	rows, kept, err := find(ctx, c.file, c.position, piece, r.wanted())
+	rows, kept, err := find(ctx, view, c.position, piece, r.wanted())
 	if err != nil {
 		return nil, err
 	}
+	r.hits.Add(int64(len(rows)))
+	r.spanned.Add(span)
 	disorder := false
 	if need := r.limit - r.matched.Load(); int64(len(rows)) > need && r.scan.planner.time.Type != format.TypeInvalid {
-		if rows, kept, disorder, err = c.trim(ctx, rows, kept, int(need)); err != nil {
+		if rows, kept, disorder, err = c.trim(ctx, view, rows, kept, int(need)); err != nil {
 			return nil, err
 		}
 	}
-	chunk, err := r.assemble(ctx, c.file, c.position, rows, kept)
+	chunk, err := r.assemble(ctx, view, c.position, rows, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +332,7 @@ func byTime(times []int64, n int) []int32 {
 
 // trim drops those of the matching rows that come too late to be handed out, so that their other columns need not be read. It
 // tells whether the rows were out of order.
-func (c *cursor) trim(ctx context.Context, rows []uint32, kept *gatherer, need int) ([]uint32, *gatherer, bool, error) {
+func (c *cursor) trim(ctx context.Context, view *fileView, rows []uint32, kept *gatherer, need int) ([]uint32, *gatherer, bool, error) {
 	field := c.reading.scan.planner.time
 	fields, source := []format.Field{field}, &format.Batch{Rows: len(rows)}
 	if kept != nil {
@@ -239,7 +340,7 @@ func (c *cursor) trim(ctx context.Context, rows []uint32, kept *gatherer, need i
 	}
 	place := slices.IndexFunc(source.Columns, func(column format.Column) bool { return column.Field.ID == field.ID })
 	if place < 0 {
-		g, err := c.reading.fetch(ctx, c.file, c.position, fields, rows)
+		g, err := c.reading.fetch(ctx, view, c.position, fields, rows)
 		if err != nil {
 			return nil, nil, false, err
 		}
@@ -271,15 +372,15 @@ func (c *cursor) trim(ctx context.Context, rows []uint32, kept *gatherer, need i
 func (c *cursor) sortFile(ctx context.Context) (*chunk, error) {
 	r, p := c.reading, c.reading.scan.planner
 	c.sorted, c.entries = true, nil
-	c.rest, c.left = rangesOf(c.file.bounds.may), int64(c.file.bounds.may.Cardinality())
+	c.rest, c.left = rangesOf(c.view.bounds.may), int64(c.view.bounds.may.Cardinality())
 	for c.left > 0 {
 		piece := c.cut(p.engine.sizes.sortCheck)
-		rows, kept, err := r.survivors(ctx, c.file, c.position, piece, []format.Field{p.time})
+		rows, kept, err := r.survivors(ctx, c.view, c.position, piece, []format.Field{p.time})
 		if err != nil {
 			return nil, err
 		}
 		if kept == nil {
-			if kept, err = r.fetch(ctx, c.file, c.position, []format.Field{p.time}, rows); err != nil {
+			if kept, err = r.fetch(ctx, c.view, c.position, []format.Field{p.time}, rows); err != nil {
 				return nil, err
 			}
 		}
@@ -317,7 +418,7 @@ func (c *cursor) loadSorted(ctx context.Context, piece []timedRow) (*chunk, erro
 		rows[i] = entry.ordinal
 	}
 	slices.Sort(rows)
-	chunk, err := c.reading.assemble(ctx, c.file, c.position, rows, nil)
+	chunk, err := c.reading.assemble(ctx, c.view, c.position, rows, nil)
 	if err != nil {
 		return nil, err
 	}

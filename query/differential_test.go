@@ -111,7 +111,7 @@ func examine(t *testing.T, r *rand.Rand, tt *testTable, what string, questions i
 		if leaf == nil {
 			leaf = randomLeaf
 		}
-		q := Request{Predicate: randomPredicateOf(r, 3, leaf), Order: Order(r.IntN(2)), NoIndex: r.IntN(5) == 0}
+		q := Request{Predicate: randomPredicateOf(r, 3, leaf), Order: Order(r.IntN(2)), NoIndex: r.IntN(5) == 0, ForceIndex: r.IntN(3) > 0}
 		if r.IntN(2) == 0 {
 			q.Predicate = leaf(r)
 		}
@@ -122,7 +122,7 @@ func examine(t *testing.T, r *rand.Rand, tt *testTable, what string, questions i
 			q.To = time.Unix(19_675*86_400+r.Int64N(4*86_400), 0)
 		}
 		all := tt.matches(q)
-		message := fmt.Sprintf("%s: %s [%s, %s) %s, no index: %v", what, q.Predicate, q.From, q.To, q.Order, q.NoIndex)
+		message := fmt.Sprintf("%s: %s [%s, %s) %s, no index: %v, all indexes: %v", what, q.Predicate, q.From, q.To, q.Order, q.NoIndex, q.ForceIndex)
 		rows, scan := collect(t, e, tt.table, q)
 		require.Equal(t, tt.ids(all), idsOf(rows), message)
 		checkBounds(t, tt, scan, q, message)

@@ -32,5 +32,6 @@
 //	patterns.go, patternread.go, patterncolumn.go, patterntally.go, patterndescribe.go, patterncompare.go   rows counted by pattern
 //	prunepattern.go                     rows of one pattern
 //	template.go, shapes.go              texts with placeholders
+//	ask.go, costs.go                    whether a sidecar is asked, and what that may cost
 //	stats.go, explain.go                what happened and why
 package query

@@ -54,6 +54,9 @@ type Request struct {
 	Limit    int      // number of rows handed out by Rows and Batches, at most; 0: no limit. Count ignores it.
 	Columns  []string // columns to hand out, in the table's order; none: all that firn can read
 	NoIndex  bool     // use neither sidecars nor Parquet's bloom filters, only what the table's metadata and the data files say
+	// ForceIndex asks the sidecars of all files before anything is read, also where that is expected to cost more than it saves: for readers of
+	// Tasks, for tests and for comparisons. NoIndex wins.
+	ForceIndex bool
 }
 
 // Defaults of EngineOptions.
@@ -134,6 +137,9 @@ func sidecarKey(name string) string         { return "sidecar\x00" + name }
 func (e *Engine) openFile(ctx context.Context, f *filePlan, schema *format.Schema, schemaKey string) (*format.File, error) {
 	v, err := e.cache.get(ctx, fileKey(f.name, schemaKey), &countersOf(ctx).files, nil, func() (sized, error) {
 		file, err := format.Open(ctx, e.store, f.name, f.data.Size, schema)
+		if errors.Is(err, format.ErrCorrupt) && e.store.invalidate(f.name) { // it may be the disk cache that is damaged
+			file, err = format.Open(ctx, e.store, f.name, f.data.Size, schema)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -178,6 +184,9 @@ func (e *Engine) openSidecar(ctx context.Context, f *filePlan) (*index.Sidecar, 
 	v, err := e.cache.get(ctx, sidecarKey(f.sidecarName), &countersOf(ctx).sidecars, stale, func() (sized, error) {
 		want := index.Identity{DataFile: path.Base(f.data.Path), Rows: f.rows}
 		sidecar, err := index.Open(ctx, e.store, f.sidecarName, want)
+		if errors.Is(err, index.ErrCorrupt) && e.store.invalidate(f.sidecarName) { // it may be the disk cache that is damaged
+			sidecar, err = index.Open(ctx, e.store, f.sidecarName, want)
+		}
 		if err == nil {
 			return &sidecarEntry{sidecar: sidecar}, nil
 		}

@@ -37,8 +37,19 @@ type StageReport struct {
 
 // ConditionReport tells what indexes and bounds did for one part of the predicate.
 type ConditionReport struct {
-	Predicate string  `json:"predicate"`
-	Outcomes  []Count `json:"outcomes"` // most frequent first
+	Predicate string         `json:"predicate"`
+	Choices   []ChoiceReport `json:"choices,omitempty"` // whether sidecars were asked, most frequent first
+	Outcomes  []Count        `json:"outcomes"`          // most frequent first
+}
+
+// ChoiceReport tells for some files whether their sidecars were asked about a condition, and why. The bytes are estimates made before anything was read, the
+// mean of the files.
+type ChoiceReport struct {
+	Asked        bool   `json:"asked"`
+	Why          string `json:"why"`
+	Files        int    `json:"files"`
+	BytesWithout int64  `json:"bytes_without"` // to be read of a data file without its sidecar
+	BytesWith    int64  `json:"bytes_with"`    // to be read of its sidecar, to see whether that saves the former
 }
 
 // ResidualReport tells what is left to be done for some files.
@@ -72,6 +83,7 @@ func (s *Scan) Explanation() Explanation {
 	}
 	outcomes := make([]map[string]int, len(p.bound.leaves))
 	residuals := map[string]*ResidualReport{}
+	choices := make([]map[choiceKind]*ChoiceReport, len(p.bound.leaves))
 	problems := map[string]int{}
 	e.Stages = make([]StageReport, numStages)
 	for i := range e.Stages {
@@ -82,6 +94,7 @@ func (s *Scan) Explanation() Explanation {
 		e.Rows += int64(f.rows)
 		e.addStages(f)
 		addOutcomes(outcomes, f)
+		addChoices(choices, f)
 		if f.skipped == "" {
 			s.addResidual(residuals, f)
 		}
@@ -92,7 +105,7 @@ func (s *Scan) Explanation() Explanation {
 	}
 	e.Packs = p.packs.get()
 	for i, l := range p.bound.leaves {
-		e.Conditions = append(e.Conditions, ConditionReport{text(l.source), sortedCounts(outcomes[i])})
+		e.Conditions = append(e.Conditions, ConditionReport{text(l.source), sortedChoices(choices[i]), sortedCounts(outcomes[i])})
 	}
 	for _, key := range slices.Sorted(maps.Keys(residuals)) {
 		e.Residuals = append(e.Residuals, *residuals[key])
@@ -114,7 +127,7 @@ func (e *Explanation) addStages(f *filePlan) {
 				st.Skipped++
 			}
 			last = n
-		case !f.finished && f.skipped == "" && i > int(stageTokenBitmap) && !f.bounds.decided():
+		case !f.finished && f.skipped == "" && (i > int(stageTokenBitmap) || i >= int(stageTokenBloom) && f.mayAskLater()) && !f.bounds.decided():
 			st.Undecided++
 		}
 		st.RowsLeft += last
@@ -133,6 +146,81 @@ func addOutcomes(outcomes []map[string]int, f *filePlan) {
 		}
 		outcomes[n.leaf][n.text()]++
 	}
+}
+
+func (f *filePlan) mayAskLater() bool {
+	return !f.asked && (!f.listed || len(f.asking) > 0) && f.sidecarName != ""
+}
+
+func addChoices(choices []map[choiceKind]*ChoiceReport, f *filePlan) {
+	for i, c := range f.choices {
+		if c.kind == choiceNone {
+			continue
+		}
+		if choices[i] == nil {
+			choices[i] = map[choiceKind]*ChoiceReport{}
+		}
+		r := choices[i][c.kind]
+		if r == nil {
+			r = &ChoiceReport{Asked: c.kind.asked()}
+			choices[i][c.kind] = r
+		}
+		r.Files++
+		r.BytesWithout += c.without
+		r.BytesWith += c.with
+	}
+}
+
+// sortedChoices turns sums into means and words.
+func sortedChoices(choices map[choiceKind]*ChoiceReport) []ChoiceReport {
+	var list []ChoiceReport
+	for kind, r := range choices {
+		r.BytesWithout /= int64(r.Files)
+		r.BytesWith /= int64(r.Files)
+		r.Why = kind.text(r.BytesWithout, r.BytesWith)
+		list = append(list, *r)
+	}
+	slices.SortFunc(list, func(a, b ChoiceReport) int { return cmp.Or(cmp.Compare(b.Files, a.Files), cmp.Compare(a.Why, b.Why)) })
+	return list
+}
+
+// asked says whether a choice means that the sidecar was asked.
+func (k choiceKind) asked() bool {
+	return k == choiceAsked || k == choiceFree || k == choiceForced || k == choiceFrequent
+}
+
+// text says in words why a file's sidecar was asked or not, with what was expected to be read of the file and of the sidecar.
+func (k choiceKind) text(without, with int64) string {
+	file, sidecar := kilobytes(without), kilobytes(with)
+	switch k {
+	case choiceAsked:
+		return "index asked: about " + sidecar + " of the sidecar may save reading " + file + " of the file"
+	case choiceFree:
+		return "index asked: what is needed of the sidecar is in memory, and may save reading " + file + " of the file"
+	case choiceForced:
+		return "index asked: the request wants it, for " + sidecar + " of the sidecar against " + file + " of the file"
+	case choiceFrequent:
+		return "index asked, and not used: the rows are in all pages, so that a reading that ends early is faster without (" + file + " of the file)"
+	case choiceCostly:
+		return "index not asked: reading " + file + " of the file costs less than the risk of " + sidecar + " of its sidecar"
+	case choiceUnproven:
+		return "index not asked: " + sidecar + " of the sidecar are too much to risk for " + file + " of the file as long as nothing tells that they help"
+	case choicePointless:
+		return "index not asked: whatever it says, the same rows must be read because of the rest of the search"
+	case choiceFew:
+		return "index not asked for all tokens: reading " + file + " of the candidates that are left costs less than " + sidecar + " of the sidecar"
+	case choiceLater:
+		return "index not asked yet: a reading decides once it has seen a first piece of the file"
+	}
+	return ""
+}
+
+// kilobytes prints a number of bytes.
+func kilobytes(n int64) string {
+	if n < 100_000_000 {
+		return strconv.FormatInt((n+999)/1000, 10) + " kB"
+	}
+	return strconv.FormatInt(n/1_000_000, 10) + " MB"
 }
 
 func (s *Scan) addResidual(to map[string]*ResidualReport, f *filePlan) {
@@ -255,10 +343,13 @@ func (e *Explanation) explainConditions(b *strings.Builder) {
 			b.WriteString("\nconditions\n")
 		}
 		fmt.Fprintf(b, "  %s\n", c.Predicate)
+		for _, o := range c.Choices {
+			fmt.Fprintf(b, "    %-14s %s\n", plural(int64(o.Files), "file"), o.Why)
+		}
 		for _, o := range c.Outcomes {
 			fmt.Fprintf(b, "    %-14s %s\n", plural(int64(o.Files), "file"), o.What)
 		}
-		if len(c.Outcomes) == 0 {
+		if len(c.Outcomes)+len(c.Choices) == 0 {
 			b.WriteString("    nothing narrowed it down before reading\n")
 		}
 	}

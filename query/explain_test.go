@@ -14,7 +14,7 @@ func TestExplain(t *testing.T) {
 	e := NewEngine(tt.store, EngineOptions{})
 	all := tt.matches(Request{Order: OldestFirst})
 	q := Request{Predicate: And{msg("frequent"), Or{msg("u17"), Phrase{Col("log_msg"), "the needle"}}, Not{Equal{Attr("pod"), "a"}}, Not{Equal{Col("level"), "x"}}},
-		From: timestampOf(tt.record(all[15_000]))}
+		From: timestampOf(tt.record(all[15_000])), ForceIndex: true}
 	scan, err := e.Plan(t.Context(), tt.table, q)
 	require.NoError(t, err)
 	explained := regexp.MustCompile(`snapshot \d+`).ReplaceAllString(scan.Explain(), "snapshot S")

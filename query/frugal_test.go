@@ -120,8 +120,8 @@ func TestReadsAreFrugal(t *testing.T) {
 		rows, scan := collect(t, e, tt.table, Request{Predicate: msg("needle"), Limit: 100})
 		require.Len(t, rows, 2)
 		st := scan.Stats()
-		require.Equal(t, 2, st.FilesRead)
-		require.EqualValues(t, 2, st.RowsDecoded)
+		require.Equal(t, 2+1, st.FilesRead, "the files with the rows, and a first piece of the newest one")
+		require.LessOrEqual(t, st.RowsDecoded, 2+e.sizes.first)
 		requests, bytes := watch.sum(".parquet")
 		require.Less(t, requests, 14)
 		require.Less(t, bytes, dataBytes/4, "of %d", dataBytes)
@@ -189,7 +189,7 @@ func TestFrequentTokensAreCountedByTheIndex(t *testing.T) {
 		n, err := scan.Count(context.Background())
 		require.NoError(t, err)
 		require.EqualValues(t, len(tt.matches(Request{Predicate: q})), n)
-		require.Zero(t, scan.Stats().RowsDecoded, "%s", q)
+		require.Zero(t, scan.Stats().RowsDecoded, "%s", scan.Explain())
 		skipped := scan.Stats().FilesSkipped // some files have the word in every row
 		require.Equal(t, 8, skipped[SkipAnswered]+skipped[SkipTokenBitmap], "%s", q)
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"math"
 	"sync"
+
+	"github.com/firnlog/firn/format"
 )
 
 // merger hands out the matching rows of all files in order. A file is opened when a row of it may be the next one, or ahead of that if it is
@@ -183,6 +185,9 @@ func (m *merger) feed(ctx context.Context, c *cursor, need float64) {
 // expectedOf guesses how many rows of a file match.
 func (r *reading) expectedOf(f *filePlan) float64 {
 	certain, candidates := float64(f.certain.Load()), float64(f.candidates.Load())
+	if r.byRows() {
+		return certain + min(candidates-certain, float64(f.rows)*r.density())
+	}
 	expected := certain + (candidates-certain)*r.yield()
 	if p := r.scan.planner; p.bloomed && p.engine.remote() && !f.settled.Load() {
 		return min(expected, bloomedExpected)
@@ -199,15 +204,23 @@ func (c *cursor) expected() float64 {
 	for _, flight := range c.flights {
 		sum += float64(flight.expected)
 	}
-	return sum + float64(c.left)*c.yield()
+	return sum + c.expectedLeft()
 }
 
-// yield is the part of the cursor's candidates that is likely to match.
-func (c *cursor) yield() float64 {
-	if c.sorted || c.file.bounds.decided() {
-		return 1
+// expectedLeft guesses how many of the candidates that no flight has taken match.
+func (c *cursor) expectedLeft() float64 {
+	left := float64(c.left)
+	switch {
+	case c.sorted || c.left == 0 || c.view.bounds.decided():
+		return left
+	case c.reading.byRows():
+		rows := float64(c.edge)
+		if !c.newest {
+			rows = float64(c.file.rows - c.edge)
+		}
+		return min(left, rows*c.reading.density())
 	}
-	return c.reading.yield()
+	return left * c.reading.yield()
 }
 
 // start begins to read a file.
@@ -232,16 +245,24 @@ func (m *merger) fly(ctx context.Context, c *cursor, expected int64, load func(c
 
 // launch reads the next piece of a file in the background.
 func (m *merger) launch(ctx context.Context, c *cursor) {
-	n, yield := c.pieceRows(), c.yield()
 	if c.sorted {
-		piece := c.cutSorted(n)
+		piece := c.cutSorted(c.pieceRows())
 		m.fly(ctx, c, int64(len(piece)), func(ctx context.Context) (*chunk, error) { return c.loadSorted(ctx, piece) })
 		return
 	}
-	before := c.left
-	piece := c.cut(n)
-	expected := int64(float64(before-c.left) * yield)
-	m.fly(ctx, c, expected, func(ctx context.Context) (*chunk, error) { return c.load(ctx, piece) })
+	if err := c.reconsider(ctx); err != nil {
+		m.fly(ctx, c, 0, func(context.Context) (*chunk, error) { return nil, err })
+		c.left = 0
+		return
+	}
+	if c.left == 0 {
+		m.fly(ctx, c, 0, func(context.Context) (*chunk, error) { return &chunk{file: c.file, batch: &format.Batch{}}, nil })
+		return
+	}
+	before := c.expectedLeft()
+	piece, span := c.nextPiece()
+	view, expected := c.view, int64(before-c.expectedLeft())
+	m.fly(ctx, c, expected, func(ctx context.Context) (*chunk, error) { return c.load(ctx, view, piece, span) })
 }
 
 // topUp starts reading the pieces of an open file that will be needed soon.

@@ -13,6 +13,16 @@ type counters struct {
 	sidecars, files hitCounter   // of the cache
 }
 
+// add adds what was counted apart.
+func (c *counters) add(o *counters) {
+	c.requests.Add(o.requests.Load())
+	c.bytes.Add(o.bytes.Load())
+	for _, pair := range [][2]*hitCounter{{&c.sidecars, &o.sidecars}, {&c.files, &o.files}} {
+		pair[0].hits.Add(pair[1].hits.Load())
+		pair[0].misses.Add(pair[1].misses.Load())
+	}
+}
+
 type countersKey struct{}
 
 // withCounters makes what is done under the context count for c. The counters go with the context, because opened files and sidecars
@@ -46,6 +56,9 @@ func newMeteredStore(s storage.Store) *meteredStore {
 
 // Traits returns those of the inner store.
 func (s *meteredStore) Traits() storage.Traits { return s.traits }
+
+// invalidate has a cache below forget an object whose bytes make no sense, and says whether there is a cache that may have damaged them.
+func (s *meteredStore) invalidate(name string) bool { return storage.Invalidate(s.Store, name) }
 
 func (s *meteredStore) begin(ctx context.Context) error {
 	if s.slots == nil {

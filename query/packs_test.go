@@ -152,7 +152,7 @@ func TestPackIsExplained(t *testing.T) {
 		require.NoError(t, err)
 		return scan, scan.Stats()
 	}
-	absent := Request{Predicate: msg("nonesuch")}
+	absent := Request{Predicate: msg("nonesuch"), ForceIndex: true}
 	now := time.UnixMilli(1_000_000)
 	e := NewEngine(tt.store, EngineOptions{Now: func() time.Time { return now }})
 	scan, st := plan(e, absent)

@@ -193,7 +193,7 @@ func (f *patternFile) searchWhole(ctx context.Context, whole []*spotView, picks 
 	}
 	var signer analyzer.Signer
 	fields := []format.Field{f.of().field}
-	err := f.read(ctx, rangesOf(f.plan.bounds.must), fields, false, func(b *format.Batch, hits []int32) {
+	err := f.read(ctx, rangesOf(f.view.bounds.must), fields, false, func(b *format.Batch, hits []int32) {
 		for _, i := range hits {
 			text := b.Columns[0].Texts[i]
 			if text == nil {

@@ -23,6 +23,7 @@ type patternFile struct {
 	run      *patternRun
 	number   uint32 // in run.files
 	plan     *filePlan
+	view     *fileView // of plan, once it is open
 	side     int
 	position int  // in scan.files
 	sorted   bool // by time
@@ -65,11 +66,15 @@ func (run *patternRun) inSlot(ctx context.Context, do func() error) error {
 // count counts the matching rows of a file, of which the indexes know some.
 func (f *patternFile) count(ctx context.Context) error {
 	p, plan := f.of().scan.planner, f.plan
-	if err := p.finish(ctx, plan, true); err != nil || plan.skipped != "" {
+	left, err := p.finish(ctx, plan, true, 1)
+	if err != nil || !left {
 		return err
 	}
-	f.sorted = p.trusted(plan)
-	must, may := plan.bounds.must, plan.bounds.may
+	if f.view, err = p.view(ctx, plan, true); err != nil {
+		return err
+	}
+	f.sorted = p.trusted(f.view)
+	must, may := f.view.bounds.must, f.view.bounds.may
 	known := index.NoRows(plan.rows)
 	var column patternColumn
 	if may.Cardinality() > fewPatternRows {
@@ -110,7 +115,7 @@ func (f *patternFile) cut(rows *index.RowSet) [][]format.RowRange {
 	if rows.IsEmpty() {
 		return nil
 	}
-	return f.of().scan.planner.cutByRowGroups(f.plan, rows, residualFields(f.plan.residual, []format.Field{f.of().field}))
+	return f.of().scan.planner.cutByRowGroups(f.view, rows, residualFields(f.view.residual, []format.Field{f.of().field}))
 }
 
 // openIndex opens the sidecar of a file if it may be used and may know patterns; else it returns nil.
@@ -195,10 +200,10 @@ func (f *patternFile) read(ctx context.Context, rows []format.RowRange, fields [
 	use func(b *format.Batch, hits []int32)) error {
 	r := f.of().reading
 	if open {
-		return r.check(ctx, f.plan, f.position, rows, fields, use)
+		return r.check(ctx, f.view, f.position, rows, fields, use)
 	}
 	var every []int32
-	return r.read(ctx, f.plan, f.position, residualFields(constNode(true), fields), rows, func(b *format.Batch) {
+	return r.read(ctx, f.view, f.position, residualFields(constNode(true), fields), rows, func(b *format.Batch) {
 		r.decoded.Add(int64(b.Rows))
 		for len(every) < b.Rows {
 			every = append(every, int32(len(every)))

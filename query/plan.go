@@ -39,6 +39,9 @@ type planner struct {
 	blooms     map[int]bool // fields that Parquet's bloom filters may know
 	values     []valueSpec  // value indexes that sidecars may have
 	bloomed    bool         // a match must have a value that Parquet's bloom filters know
+	ledger     *ledger      // what may be spent on sidecars
+	outputs    map[int]bool // fields that are handed out
+	needles    bool         // a match must have a token that is probably in few rows
 
 	packs   packTally    // what bloom packs did
 	inRace  int64        // files that the metadata left
@@ -48,7 +51,8 @@ type planner struct {
 // Plan prunes the table's files for a request. It reads metadata, sidecars and footers, no data pages. Errors: ErrInvalidRequest, ErrDeletes,
 // errors of damaged data files (format.ErrCorrupt) and of the storage. Trouble with sidecars is no error.
 //
-// With a Limit, the stages that need the data file itself (value bloom filters, row-group and page bounds) wait until a reading reaches the file.
+// With a Limit, the stages that need the data file itself (value bloom filters, row-group and page bounds) wait until a reading reaches the file, and
+// so do sidecars, but for those of the first files in a remote store.
 func (e *Engine) Plan(ctx context.Context, t *catalog.Table, r Request) (*Scan, error) {
 	start := e.now()
 	p, err := e.newPlanner(t, r)
@@ -58,6 +62,10 @@ func (e *Engine) Plan(ctx context.Context, t *catalog.Table, r Request) (*Scan, 
 	s := &Scan{planner: p}
 	if s.fields, s.arrow, err = p.project(r.Columns); err != nil {
 		return nil, err
+	}
+	p.outputs = map[int]bool{}
+	for _, f := range s.fields {
+		p.outputs[f.ID] = true
 	}
 	ctx = withCounters(ctx, &s.planCounts)
 	packs := p.findPacks(ctx)
@@ -89,7 +97,7 @@ func (e *Engine) newPlanner(t *catalog.Table, r Request) (*planner, error) {
 	if r.Limit < 0 {
 		return nil, fmt.Errorf("%w: the limit is %d; give 0 for none", ErrInvalidRequest, r.Limit)
 	}
-	p := &planner{engine: e, request: r, table: t, schema: schema, partitions: t.PartitionFields(), indexed: map[int]bool{}, blooms: map[int]bool{}}
+	p := &planner{engine: e, request: r, table: t, schema: schema, partitions: t.PartitionFields(), indexed: map[int]bool{}, blooms: map[int]bool{}, ledger: newLedger(r.ForceIndex)}
 	if p.bound, err = bind(schema, r.Predicate, r.From, r.To); err != nil {
 		return nil, err
 	}
@@ -104,6 +112,7 @@ func (e *Engine) newPlanner(t *catalog.Table, r Request) (*planner, error) {
 	p.readProperties()
 	p.readValueProperties()
 	p.bloomed = !r.NoIndex && p.needsBloomed(p.bound.root)
+	p.needles = p.needsNeedle(p.bound.root)
 	return p, nil
 }
 
@@ -114,6 +123,25 @@ func (p *planner) needsBloomed(x node) bool {
 		return x.kind == leafIn && !x.inMap && p.blooms[x.field.ID] && len(x.bloomValues()) > 0
 	case andNode:
 		return slices.ContainsFunc(x, p.needsBloomed)
+	}
+	return false
+}
+
+// needsNeedle says whether every match of a node has a token which looks like an id.
+func (p *planner) needsNeedle(x node) bool {
+	const length = 6
+	switch x := x.(type) {
+	case *leaf:
+		for _, set := range x.evidence {
+			if !slices.ContainsFunc(set, func(t string) bool { return len(t) >= length && strings.ContainsAny(t, "0123456789") }) {
+				return false
+			}
+		}
+		return len(x.evidence) > 0 && p.indexed[x.field.ID]
+	case andNode:
+		return slices.ContainsFunc(x, p.needsNeedle)
+	case orNode:
+		return !slices.ContainsFunc(x, func(kid node) bool { return !p.needsNeedle(kid) })
 	}
 	return false
 }
@@ -252,7 +280,11 @@ func (p *planner) ages(f *filePlan) (oldest, newest int64) {
 	return oldest, newest
 }
 
-// pruneSurvivors runs the other stages on the files that the metadata left.
+// firstAsked is how many files' sidecars a search with a limit asks at once in a remote store, before it reads anything.
+const firstAsked = 64
+
+// pruneSurvivors runs the other stages on the files that the metadata left. With a limit, sidecars are asked when a reading reaches their files, in a
+// remote store all but the first ones.
 func (p *planner) pruneSurvivors(ctx context.Context, all []*filePlan) error {
 	var survivors []*filePlan
 	for _, f := range all {
@@ -262,18 +294,69 @@ func (p *planner) pruneSurvivors(ctx context.Context, all []*filePlan) error {
 	}
 	p.inRace = int64(len(survivors))
 	slices.SortFunc(survivors, p.readingOrder)
-	return p.parallel(ctx, len(survivors), func(ctx context.Context, i int) error {
-		f := survivors[i]
-		left, err := p.pruneByTokens(ctx, f)
-		if err != nil {
-			return fmt.Errorf("reading the sidecar of %s: %w", f.data.Path, err)
-		}
+	p.openLedger(survivors)
+	limited := p.request.Limit > 0
+	n := len(survivors)
+	switch {
+	case p.request.ForceIndex || !limited:
+	case p.engine.remote():
+		n = min(n, firstAsked)
+	default:
+		n = 0
+	}
+	for _, f := range survivors[n:] {
 		f.publish()
-		if !left || p.request.Limit > 0 {
-			return nil
+	}
+	err := p.parallel(ctx, n, func(ctx context.Context, i int) error {
+		f := survivors[i]
+		if limited {
+			return p.settle(ctx, f, 1, false)
 		}
-		return p.finish(ctx, f, true)
+		_, err := p.finish(ctx, f, true, 1)
+		return err
 	})
+	if err != nil || limited {
+		return err
+	}
+	// What was saved since may pay for sidecars that were not worth the risk.
+	return p.parallel(ctx, n, func(ctx context.Context, i int) error {
+		_, err := p.askLate(ctx, survivors[i], 1, false, false)
+		return err
+	})
+}
+
+// openLedger opens the account of the search.
+func (p *planner) openLedger(survivors []*filePlan) {
+	if p.request.NoIndex || len(p.indexed) == 0 {
+		return
+	}
+	total := 0.0
+	for _, f := range survivors {
+		cost := p.scanCost(f)
+		total += cost.total()
+		if p.request.Limit == 0 {
+			p.commit(f, cost, 1)
+		}
+	}
+	if p.engine.remote() {
+		p.ledger.earn(remoteSlackBytes)
+		return
+	}
+	p.ledger.earn(min(slackBytes, slackPart*total))
+}
+
+// settle decides about the sidecar of a file, without opening the file itself.
+func (p *planner) settle(ctx context.Context, f *filePlan, part share, counting bool) error {
+	if err := f.mu.lock(ctx); err != nil {
+		return err
+	}
+	defer f.mu.Unlock()
+	_, err := p.settleTokens(ctx, f, part, counting)
+	f.publish()
+	if err != nil {
+		return fmt.Errorf("reading the sidecar of %s: %w", f.data.Path, err)
+	}
+	return nil
 }
 
 // parallel calls do for 0 up to n, several at once, and returns the first error.
@@ -335,7 +418,8 @@ type Task struct {
 	Residual   Predicate         // what is left to be checked for each candidate row, From and To included; nil: nothing
 }
 
-// Tasks returns what pruning left, in the order of the request. It reads nothing. With a Limit, files are listed before their page bounds were looked at.
+// Tasks returns what pruning left, in the order of the request. It reads nothing. With a Limit, files are listed before their page bounds were looked at,
+// and most of them before their sidecars were.
 func (s *Scan) Tasks() []Task {
 	var tasks []Task
 	for _, f := range s.files {

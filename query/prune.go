@@ -46,10 +46,18 @@ type filePlan struct {
 
 	leaves  []verdict // of the metadata stages
 	known   []bounds  // by leaf, from stageBloomPack on
-	counted []int64   // by leaf: how many rows have its token, if the index knows that and not which; else notRun
+	counted []int64   // by leaf: how many rows have its token, if the index says so; else notRun
 	bounds  bounds    // of the whole predicate
 	skipped SkipReason
 	problem IndexProblem
+
+	listed    bool     // asking is known
+	asking    []*leaf  // that the sidecar may help with
+	asked     bool     // the sidecar was asked, or can be no help
+	counting  bool     // the account of the search knows what the sidecar saves when rows are counted
+	choices   []choice // by leaf
+	before    []bounds // nil, or what was known before the sidecar was asked, which is all that readings should make use of
+	committed float64  // bytes of the file that the account of the search knows of
 
 	notes     []note
 	stageRows [numStages]int64 // candidate rows after each stage, notRun if it was not gone through
@@ -205,7 +213,7 @@ func (f *filePlan) allOrNone(some bool) uint32 {
 // startRows turns the verdicts of the metadata stages into sets of rows.
 func (p *planner) startRows(f *filePlan) {
 	all, none, open := exactRows(index.AllRows(f.rows)), exactRows(index.NoRows(f.rows)), unknown(f.rows)
-	f.known, f.counted = make([]bounds, len(f.leaves)), make([]int64, len(f.leaves))
+	f.known, f.counted, f.choices = make([]bounds, len(f.leaves)), make([]int64, len(f.leaves)), make([]choice, len(f.leaves))
 	for i, v := range f.leaves {
 		f.counted[i] = notRun
 		switch {

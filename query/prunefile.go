@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/index"
@@ -14,26 +15,91 @@ const (
 	fewRows    = 64  // candidates that are read faster than the bounds of their pages
 )
 
-// finish runs the stages that need the data file's own footer, page index and bloom filters, and works out the residual. It does so once. Without
-// open, a file is opened only if one of the stages may help.
-func (p *planner) finish(ctx context.Context, f *filePlan, open bool) error {
+// finish runs the stages that are left, first the sidecar's if a reading is expected to need so much of the file that it is worth it, then those that need the
+// data file's own footer, page index and bloom filters, and works out the residual. It does so once, and says whether
+// candidates are left. Without open, a file is opened only if one of the stages may help.
+func (p *planner) finish(ctx context.Context, f *filePlan, open bool, part share) (left bool, err error) {
 	if err := f.mu.lock(ctx); err != nil {
-		return err
+		return false, err
 	}
 	defer f.mu.Unlock()
 	if !f.finished && f.skipped == "" {
-		if err := p.pruneInFile(ctx, f); err != nil {
-			return fmt.Errorf("pruning data file %s: %w", f.data.Path, err)
+		if _, err := p.settleTokens(ctx, f, part, false); err != nil {
+			return false, fmt.Errorf("reading the sidecar of %s: %w", f.data.Path, err)
 		}
-		f.residual = byCost(residual(p.bound.root, f.bounds.may.AndNot(f.bounds.must), f.ofLeaf))
-		f.finished = true
 		f.publish()
+	}
+	if !f.finished && f.skipped == "" {
+		if err := p.pruneInFile(ctx, f); err != nil {
+			return false, fmt.Errorf("pruning data file %s: %w", f.data.Path, err)
+		}
+		f.finished = true
+		p.endStages(f)
 		f.settled.Store(true)
 	}
 	if open && f.skipped == "" {
-		return p.openOnce(ctx, f)
+		err = p.openOnce(ctx, f)
 	}
-	return nil
+	return f.skipped == "", err
+}
+
+// endStages works out what is left to be checked. The caller holds f.mu.
+func (p *planner) endStages(f *filePlan) {
+	f.residual = byCost(residual(p.bound.root, f.bounds.may.AndNot(f.bounds.must), f.ofLeaf))
+	f.publish()
+}
+
+// askLate asks the sidecar of a file that is finished, if that is worth it by now. It says whether it did. If a reading has begun the file, it is not
+// skipped any more.
+func (p *planner) askLate(ctx context.Context, f *filePlan, part share, counting, begun bool) (bool, error) {
+	if err := f.mu.lock(ctx); err != nil {
+		return false, err
+	}
+	defer f.mu.Unlock()
+	if f.asked || f.skipped != "" {
+		return false, nil
+	}
+	if _, err := p.settleTokens(ctx, f, part, counting); err != nil {
+		return false, fmt.Errorf("reading the sidecar of %s: %w", f.data.Path, err)
+	}
+	if begun {
+		f.skipped = ""
+	}
+	for s := stageTokenBitmap + 1; s < numStages && f.asked; s++ {
+		if f.stageRows[s] != notRun {
+			f.stageRows[s] = min(f.stageRows[s], int64(f.bounds.may.Cardinality()))
+		}
+	}
+	p.endStages(f)
+	return f.asked, nil
+}
+
+// fileView is what a reading sees of a file: what was known when it began. A sidecar that is asked later makes a new view.
+type fileView struct {
+	*filePlan
+	bounds   bounds
+	residual node
+	file     *format.File
+}
+
+// view returns a view of a file that is finished and open, for reading rows or for counting them.
+func (p *planner) view(ctx context.Context, f *filePlan, counting bool) (*fileView, error) {
+	if err := f.mu.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer f.mu.Unlock()
+	v := &fileView{filePlan: f, bounds: f.bounds, residual: f.residual, file: f.file}
+	if f.before != nil && !counting {
+		known := func(l *leaf) bounds {
+			if slices.Contains(f.asking, l) {
+				return f.before[l.id]
+			}
+			return f.known[l.id]
+		}
+		v.bounds = boundsOf(p.bound.root, f.rows, known)
+		v.residual = byCost(residual(p.bound.root, v.bounds.may.AndNot(v.bounds.must), known))
+	}
+	return v, nil
 }
 
 // openOnce opens the data file. The caller holds f.mu.

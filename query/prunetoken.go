@@ -1,40 +1,44 @@
 package query
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
+	"strings"
 
 	"github.com/firnlog/firn/index"
 )
 
-// pruneByTokens runs the stages that need the file's sidecar. It says whether candidates are left. The only errors are those of the context.
-func (p *planner) pruneByTokens(ctx context.Context, f *filePlan) (bool, error) {
-	asking := p.tokenLeaves(f)
-	if len(asking) == 0 {
-		return true, nil
-	}
-	if f.sidecarName == "" {
-		return true, nil
-	}
+// pruneByTokens asks the file's sidecar about f.asking. It says whether candidates are left. The only errors are those of the context.
+func (p *planner) pruneByTokens(ctx context.Context, f *filePlan, ask *spending, cost scanCost) (bool, error) {
 	sidecar, problem, err := p.engine.openSidecar(ctx, f)
 	if err != nil {
 		return false, err
 	}
-	if problem == "" {
-		defer p.engine.cache.remeasure(sidecarKey(f.sidecarName))
-		err = p.askSidecar(ctx, f, sidecar, asking)
+	for again := true; problem == ""; again = false {
+		err = p.askSidecar(ctx, f, sidecar, ask, cost)
+		p.engine.cache.remeasure(sidecarKey(f.sidecarName))
 		if err == nil {
 			return f.skipped == "", nil
 		}
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
+		if again && errors.Is(err, index.ErrCorrupt) && p.engine.store.invalidate(f.sidecarName) {
+			p.engine.cache.remove(sidecarKey(f.sidecarName)) // its bytes may be wrong in the disk cache only
+			if sidecar, problem, err = p.engine.openSidecar(ctx, f); err != nil {
+				return false, err
+			}
+			continue
+		}
 		// What the sidecar said before it failed was checked, and holds.
 		problem = p.engine.dropSidecar(f, err)
 	}
 	f.problem = problem
-	for _, l := range asking {
+	for _, l := range f.asking {
 		f.note(l.id, noteProblem, string(problem))
+		f.choices[l.id] = choice{}
 	}
 	return f.skipped == "", nil
 }
@@ -65,10 +69,11 @@ func (p *planner) tokenLeaves(f *filePlan) (asking []*leaf) {
 	return asking
 }
 
-// askSidecar asks the bloom filters for all leaves, and then the bitmaps.
-func (p *planner) askSidecar(ctx context.Context, f *filePlan, sidecar *index.Sidecar, asking []*leaf) error {
+// askSidecar asks the bloom filters for all leaves, and then the bitmaps, as far as that is affordable.
+func (p *planner) askSidecar(ctx context.Context, f *filePlan, sidecar *index.Sidecar, ask *spending, cost scanCost) error {
+	asking := f.asking
 	alive := make([][][]string, len(asking)) // the sets of evidence that the file may hold
-	skip := p.prepareBlooms(ctx, sidecar, asking)
+	skip := p.prepareBlooms(ctx, sidecar, asking, ask)
 	likely := false
 	for i, l := range asking {
 		if skip[i] {
@@ -79,7 +84,7 @@ func (p *planner) askSidecar(ctx context.Context, f *filePlan, sidecar *index.Si
 		if alive[i], err = p.askBloom(ctx, f, sidecar, l); err != nil {
 			return err
 		}
-		likely = likely || slices.ContainsFunc(sidecar.Options().Columns, func(c index.ColumnSpec) bool { return c.FieldID == l.field.ID && c.Bloom })
+		likely = likely || hasBloom(sidecar, l)
 	}
 	if !f.conclude(stageTokenBloom, p.bound.root) {
 		return nil
@@ -89,7 +94,7 @@ func (p *planner) askSidecar(ctx context.Context, f *filePlan, sidecar *index.Si
 		if f.known[l.id].decided() {
 			continue
 		}
-		if err := p.askBitmap(ctx, f, sidecar, l, alive[i]); err != nil {
+		if err := p.askBitmap(ctx, f, sidecar, l, alive[i], ask, cost); err != nil {
 			return err
 		}
 		if !f.conclude(stageTokenBitmap, p.bound.root) {
@@ -125,35 +130,39 @@ sets:
 }
 
 // askBitmap looks up the posting lists of the sets of evidence.
-func (p *planner) askBitmap(ctx context.Context, f *filePlan, sidecar *index.Sidecar, l *leaf, sets [][]string) error {
+func (p *planner) askBitmap(ctx context.Context, f *filePlan, sidecar *index.Sidecar, l *leaf, sets [][]string, ask *spending, cost scanCost) error {
 	may, must := index.NoRows(f.rows), index.NoRows(f.rows)
 	complete, missing := true, ""
 	for _, set := range sets {
 		rows := index.AllRows(f.rows)
-		for _, token := range set {
+		for _, token := range byRarity(set) {
+			if !p.worth(f, sidecar, l, token, rows, ask, cost) {
+				complete = false
+				continue
+			}
 			posting, err := sidecar.Lookup(ctx, l.field.ID, token)
 			if err != nil {
 				return err
 			}
-			switch posting.Kind {
-			case index.PostingAbsent:
+			switch {
+			case posting.Kind == index.PostingUnindexed:
+				complete = false
+				f.note(l.id, noteUnindexed, token)
+				continue
+			case posting.Kind == index.PostingAbsent:
 				rows, missing = index.NoRows(f.rows), token
-			case index.PostingExact, index.PostingMay:
+			default:
 				rows = rows.And(posting.Rows)
 				if l.exactTokens() { // then each set is one token
 					must = must.Or(posting.Must)
 				}
-				if posting.Kind == index.PostingExact {
-					continue
+				if posting.Kind != index.PostingExact {
+					complete = false
+					f.note(l.id, noteDense, token)
 				}
-				complete = false
-				f.note(l.id, noteDense, token)
-				if l.exactTokens() && posting.Counted {
-					f.counted[l.id] = int64(posting.Count)
-				}
-			default:
-				complete = false
-				f.note(l.id, noteUnindexed, token)
+			}
+			if l.exactTokens() && len(l.evidence) == 1 && posting.Counted {
+				f.counted[l.id] = int64(posting.Count)
 			}
 			if rows.IsEmpty() {
 				break
@@ -173,4 +182,41 @@ func (p *planner) askBitmap(ctx context.Context, f *filePlan, sidecar *index.Sid
 	}
 	f.refine(l, b)
 	return nil
+}
+
+// worth says whether looking a token up costs less than what it can save: the pages of the candidates that are left.
+func (p *planner) worth(f *filePlan, sidecar *index.Sidecar, l *leaf, token string, rows *index.RowSet, ask *spending, cost scanCost) bool {
+	bytes := float64(sidecar.LookupBytes(l.field.ID, token))
+	if bytes == 0 || p.request.ForceIndex {
+		return true
+	}
+	left := p.remaining(f, cost, f.counting)
+	if !rows.IsAll() {
+		left = min(left, cost.footer+p.remainingOf(bounds{index.NoRows(f.rows), rows.And(f.bounds.may)}, cost, f.counting))
+	}
+	switch {
+	case bytes > left:
+		f.choices[l.id] = choice{choiceFew, int64(left), int64(bytes)}
+		return false
+	case !ask.afford(bytes):
+		f.choices[l.id] = choice{choiceUnproven, int64(left), int64(bytes)}
+		f.asked = false // it may be worth it later
+		return false
+	}
+	return true
+}
+
+// byRarity returns tokens in the order in which they are looked up: long ones and those with digits are mostly in fewer rows.
+func byRarity(set []string) []string {
+	sorted := slices.Clone(set)
+	slices.SortStableFunc(sorted, func(a, b string) int { return cmp.Compare(rareness(b), rareness(a)) })
+	return sorted
+}
+
+func rareness(token string) int {
+	const digits = 8 // like so many letters more
+	if strings.ContainsAny(token, "0123456789") {
+		return len(token) + digits
+	}
+	return len(token)
 }

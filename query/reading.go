@@ -2,8 +2,10 @@ package query
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +25,7 @@ type reading struct {
 
 	decoded, matched atomic.Int64
 	checked, passed  atomic.Int64  // rows that the residual was checked for, and for which it was true
+	spanned, hits    atomic.Int64  // with a limit: rows that were gone through, those included that need not be looked at, and those of them that match
 	touched          []atomic.Bool // by position in scan.files: data pages were read
 	counting         bool
 	start            time.Time
@@ -70,6 +73,45 @@ func (r *reading) yield() float64 {
 	return float64(r.passed.Load()+1) / float64(checked+1)
 }
 
+// density returns which part of the rows that were gone through matches: a guess as yield is, but one that does not depend on how much an index knew.
+func (r *reading) density() float64 {
+	spanned := r.spanned.Load()
+	if spanned == 0 {
+		return 1
+	}
+	return float64(r.hits.Load()+1) / float64(spanned+1)
+}
+
+// byRows says whether the pieces of files are cut by how many rows they span, and not by how many candidates they have. Then a search with indexes goes
+// through the same rows as one without, and reads no page that the other does not.
+func (r *reading) byRows() bool {
+	return r.limit != math.MaxInt64 && !r.scan.planner.engine.remote()
+}
+
+// boldness is how much farther a reading is expected to go than its density says, as long as nothing was found: how often a word occurs varies by orders
+// of magnitude.
+const boldness = 8
+
+// shareOf guesses which part of a file the reading will go through.
+func (r *reading) shareOf(f *filePlan) share {
+	p := r.scan.planner
+	if !r.byRows() || !f.data.TimeSorted {
+		return 1
+	}
+	need, spanned, hits := float64(r.limit-r.matched.Load()), float64(r.spanned.Load()), float64(r.hits.Load())
+	if spanned == 0 {
+		if p.needles {
+			return 1
+		}
+		return unknownYet
+	}
+	rows := need * (spanned + 1) / (hits + 1)
+	if hits == 0 {
+		rows *= boldness
+	}
+	return share(min(1, rows/max(1, float64(f.rows)*p.windowShare(f))))
+}
+
 // inSlot runs do when there is a free slot.
 func (r *reading) inSlot(ctx context.Context, do func() error) error {
 	select {
@@ -102,7 +144,7 @@ func (g cpuGate) Leave() {
 }
 
 // read calls use with each batch of rows of a data file.
-func (r *reading) read(ctx context.Context, f *filePlan, position int, ids []int, rows []format.RowRange, use func(b *format.Batch)) error {
+func (r *reading) read(ctx context.Context, f *fileView, position int, ids []int, rows []format.RowRange, use func(b *format.Batch)) error {
 	r.touched[position].Store(true)
 	options := format.ReadOptions{Budget: r.scan.planner.engine.budget, Requests: r.share}
 	if r.gate != nil {
@@ -110,16 +152,36 @@ func (r *reading) read(ctx context.Context, f *filePlan, position int, ids []int
 	}
 	r.gate.Enter()
 	defer r.gate.Leave()
+	var damaged error
+	for again := true; ; again = false {
+		if rows, damaged = r.readOnce(ctx, f, ids, rows, options, use); damaged == nil {
+			return nil
+		}
+		if !again || !errors.Is(damaged, format.ErrCorrupt) || !r.scan.planner.engine.store.invalidate(f.name) {
+			return damaged
+		}
+		// It may be the disk cache that is damaged: what is left is read once more.
+	}
+}
+
+// readOnce calls use with each batch of rows, and returns the rows that are left after an error.
+func (r *reading) readOnce(ctx context.Context, f *fileView, ids []int, rows []format.RowRange, options format.ReadOptions, use func(b *format.Batch)) (
+	[]format.RowRange, error) {
+	next := uint32(0)
 	for b, err := range f.file.Read(ctx, ids, rows, options) {
 		if err != nil {
-			return fmt.Errorf("reading data file %s: %w", f.data.Path, err)
+			left := rowsInRanges(f.rows, rows).And(index.RowsInRange(f.rows, next, f.rows))
+			return rangesOf(left), fmt.Errorf("reading data file %s: %w", f.data.Path, err)
 		}
 		use(b)
+		if b.Rows > 0 {
+			next = b.Ordinals[b.Rows-1] + 1
+		}
 		if err := ctx.Err(); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // chunk is rows of one file, read and ready to be handed out.
@@ -142,7 +204,7 @@ func (c *chunk) key(row int32) sortKey {
 }
 
 // check reads the predicate's columns of rows, and calls found with those of each batch for which the residual is true.
-func (r *reading) check(ctx context.Context, f *filePlan, position int, rows []format.RowRange, also []format.Field,
+func (r *reading) check(ctx context.Context, f *fileView, position int, rows []format.RowRange, also []format.Field,
 	found func(b *format.Batch, hits []int32)) error {
 	var e evaluator
 	return r.read(ctx, f, position, residualFields(f.residual, also), rows, func(b *format.Batch) {
@@ -175,12 +237,15 @@ func residualFields(x node, also []format.Field) (ids []int) {
 
 // survivors returns the rows that match among candidates that ascend. Columns of keep that the check reads anyway are gathered on
 // the way; they are returned if they were gathered for all survivors.
-func (r *reading) survivors(ctx context.Context, f *filePlan, position int, candidates []format.RowRange, keep []format.Field) (
+func (r *reading) survivors(ctx context.Context, f *fileView, position int, candidates []format.RowRange, keep []format.Field) (
 	rows []uint32, kept *gatherer, err error) {
 	span := index.RowsInRange(f.rows, candidates[0].Start, candidates[len(candidates)-1].End)
 	certain := f.bounds.must.And(span)
 	open := candidates
 	if !certain.IsEmpty() {
+		if together, err := r.cheaperTogether(ctx, f, candidates, certain, keep); err != nil || together {
+			return r.matchingOf(ctx, f, position, candidates, keep, err)
+		}
 		open = rangesOf(rowsInRanges(f.rows, candidates).AndNot(certain))
 		keep = nil
 	}
@@ -211,6 +276,38 @@ func (r *reading) survivors(ctx context.Context, f *filePlan, position int, cand
 		rows = mergeSorted(rows, certain)
 	}
 	return rows, kept, err
+}
+
+// cheaperTogether says whether checking all candidates, those included that are certain, reads less than checking the others and reading columns to be handed
+// out of them all once more.
+func (r *reading) cheaperTogether(ctx context.Context, f *fileView, candidates []format.RowRange, certain *index.RowSet, keep []format.Field) (bool, error) {
+	checked := residualFields(f.residual, nil)
+	var twice []int
+	for _, field := range keep {
+		if slices.Contains(checked, field.ID) {
+			twice = append(twice, field.ID)
+		}
+	}
+	if len(twice) == 0 {
+		return false, nil
+	}
+	if err := f.file.LoadPageIndex(ctx, checked); err != nil {
+		return false, err
+	}
+	open := rangesOf(rowsInRanges(f.rows, candidates).AndNot(certain))
+	apart := f.file.EstimateBytes(checked, open) + f.file.EstimateBytes(twice, rangesOf(certain))
+	return f.file.EstimateBytes(checked, candidates) <= apart, nil
+}
+
+// matchingOf is matching for those columns alone that the check reads anyway.
+func (r *reading) matchingOf(ctx context.Context, f *fileView, position int, candidates []format.RowRange, keep []format.Field, err error) (
+	[]uint32, *gatherer, error) {
+	if err != nil {
+		return nil, nil, err
+	}
+	checked := residualFields(f.residual, nil)
+	fields := slices.DeleteFunc(slices.Clone(keep), func(field format.Field) bool { return !slices.Contains(checked, field.ID) })
+	return r.matching(ctx, f, position, candidates, fields)
 }
 
 func firstPlaces(n int) []int {
@@ -248,7 +345,7 @@ func rangesOfRows(rows []uint32) (ranges []format.RowRange) {
 }
 
 // fetch reads fields of rows that ascend.
-func (r *reading) fetch(ctx context.Context, f *filePlan, position int, fields []format.Field, rows []uint32) (*gatherer, error) {
+func (r *reading) fetch(ctx context.Context, f *fileView, position int, fields []format.Field, rows []uint32) (*gatherer, error) {
 	g := newGatherer(fields)
 	if len(fields) == 0 || len(rows) == 0 {
 		return g, nil
@@ -275,7 +372,7 @@ func (r *reading) fetch(ctx context.Context, f *filePlan, position int, fields [
 }
 
 // assemble reads what is missing of the matching rows and makes a chunk of them, not yet ordered. kept are columns read already, or nil.
-func (r *reading) assemble(ctx context.Context, f *filePlan, position int, rows []uint32, kept *gatherer) (*chunk, error) {
+func (r *reading) assemble(ctx context.Context, f *fileView, position int, rows []uint32, kept *gatherer) (*chunk, error) {
 	have := map[int]*format.Column{}
 	if kept != nil {
 		for i := range kept.columns {
@@ -295,7 +392,7 @@ func (r *reading) assemble(ctx context.Context, f *filePlan, position int, rows 
 	for i := range g.columns {
 		have[g.columns[i].Field.ID] = &g.columns[i]
 	}
-	c := &chunk{file: f, ordinals: rows, batch: &format.Batch{Rows: len(rows)}}
+	c := &chunk{file: f.filePlan, ordinals: rows, batch: &format.Batch{Rows: len(rows)}}
 	for _, field := range r.scan.fields {
 		c.batch.Columns = append(c.batch.Columns, *have[field.ID])
 	}

@@ -32,7 +32,7 @@ func TestUnusableSidecarsAreToldOnce(t *testing.T) {
 	var log bytes.Buffer
 	now := time.Unix(1_700_000_000, 0)
 	e := NewEngine(tt.store, EngineOptions{Logger: slog.New(slog.NewTextHandler(&log, nil)), Now: func() time.Time { return now }})
-	q := Request{Predicate: msg("error")}
+	q := Request{Predicate: msg("error"), ForceIndex: true}
 	check := func(want map[IndexProblem]int) {
 		rows, scan := collect(t, e, tt.table, q)
 		require.Equal(t, tt.ids(tt.matches(q)), idsOf(rows))
@@ -61,7 +61,7 @@ func TestUnusableSidecarsAreToldOnce(t *testing.T) {
 func TestFailingSidecarsAndDataFiles(t *testing.T) {
 	r := rand.New(rand.NewPCG(31, 0))
 	tt := makeTable(t, r, tableSpec{files: 3, rowsPerFile: 60, options: format.WriterOptions{RowGroupRows: 20, PageBytes: 300}})
-	q := Request{Predicate: Or{msg("error"), Contains{Col("log_msg"), "42"}}}
+	q := Request{Predicate: Or{msg("error"), Contains{Col("log_msg"), "42"}}, ForceIndex: true}
 	want := tt.ids(tt.matches(q))
 	for at := int64(0); ; at++ {
 		faulty := faultstore.New(tt.store, faultstore.Fault{At: at, Match: func(op faultstore.Op) bool { return strings.HasSuffix(op.Name, ".puffin") }})

@@ -95,6 +95,9 @@ func (s *Scan) Count(ctx context.Context) (int64, error) {
 	ctx = withCounters(ctx, &r.counts)
 	counts := make([]int64, len(s.files))
 	pieces := make([][]countPiece, len(s.files))
+	if err := s.planner.earnCounts(ctx, s.files); err != nil {
+		return 0, err
+	}
 	err := s.planner.parallel(ctx, len(s.files), func(ctx context.Context, i int) (err error) {
 		counts[i], pieces[i], err = r.countKnown(ctx, i)
 		return err
@@ -116,7 +119,7 @@ func (s *Scan) Count(ctx context.Context) (int64, error) {
 
 // countPiece is a part of a file that must be read to be counted.
 type countPiece struct {
-	file     *filePlan
+	file     *fileView
 	position int
 	rows     []format.RowRange
 }
@@ -124,25 +127,26 @@ type countPiece struct {
 // countKnown counts the rows of a file that are known to match, and returns what must be read for the rest, in pieces.
 func (r *reading) countKnown(ctx context.Context, position int) (int64, []countPiece, error) {
 	p, f := r.scan.planner, r.scan.files[position]
-	if err := p.finish(ctx, f, false); err != nil || f.skipped != "" {
+	if known, n, err := p.countByIndex(ctx, f); err != nil || known {
+		return n, nil, err
+	}
+	if _, err := p.finish(ctx, f, true, 1); err != nil {
 		return 0, nil, err
 	}
-	if n, ok := f.knownCount(); ok {
-		return n, nil, nil
-	}
-	if err := p.finish(ctx, f, true); err != nil {
+	view, err := p.view(ctx, f, true)
+	if err != nil {
 		return 0, nil, err
 	}
 	var pieces []countPiece
-	for _, rows := range p.cutByRowGroups(f, f.bounds.may.AndNot(f.bounds.must), residualFields(f.residual, nil)) {
-		pieces = append(pieces, countPiece{f, position, rows})
+	for _, rows := range p.cutByRowGroups(view, view.bounds.may.AndNot(view.bounds.must), residualFields(view.residual, nil)) {
+		pieces = append(pieces, countPiece{view, position, rows})
 	}
-	return int64(f.bounds.must.Cardinality()), pieces, nil
+	return int64(view.bounds.must.Cardinality()), pieces, nil
 }
 
 // cutByRowGroups cuts rows of an opened file, of which these fields are to be read, into pieces: one for each row group. Row groups of a remote store of
 // which little is to be read share a piece.
-func (p *planner) cutByRowGroups(f *filePlan, set *index.RowSet, fields []int) (pieces [][]format.RowRange) {
+func (p *planner) cutByRowGroups(f *fileView, set *index.RowSet, fields []int) (pieces [][]format.RowRange) {
 	last := int64(0) // bytes of the last piece
 	for _, g := range f.file.RowGroups() {
 		rows := rangesOf(set.And(index.RowsInRange(f.rows, g.FirstRow, g.FirstRow+g.Rows)))
@@ -164,20 +168,52 @@ func (p *planner) cutByRowGroups(f *filePlan, set *index.RowSet, fields []int) (
 	return pieces
 }
 
-// knownCount returns the number of matching rows if the bounds tell it, or if it is that of a token which the index counted.
-func (f *filePlan) knownCount() (int64, bool) {
+// countByIndex counts the rows of a file without reading any, if bounds or its sidecar tell. A sidecar may be asked for that which was not worth it for rows.
+func (p *planner) countByIndex(ctx context.Context, f *filePlan) (known bool, n int64, err error) {
+	if err := p.settleForCount(ctx, f); err != nil {
+		return false, 0, err
+	}
+	if left, err := p.finish(ctx, f, false, unknownYet); err != nil || !left {
+		return true, 0, err
+	}
+	if err := f.mu.lock(ctx); err != nil {
+		return false, 0, err
+	}
+	defer f.mu.Unlock()
+	n, known = p.knownCount(f)
+	return known, n, nil
+}
+
+// settleForCount asks the sidecar of a file if that is worth it for counting.
+func (p *planner) settleForCount(ctx context.Context, f *filePlan) error {
+	if f.settled.Load() {
+		_, err := p.askLate(ctx, f, 1, true, false)
+		return err
+	}
+	return p.settle(ctx, f, 1, true)
+}
+
+// knownCount returns the number of matching rows if the bounds tell it, or if it is that of a token which the index counted and on which all depends. The
+// caller holds f.mu.
+func (p *planner) knownCount(f *filePlan) (int64, bool) {
 	if f.bounds.decided() {
 		return int64(f.bounds.must.Cardinality()), true
 	}
-	if !f.bounds.must.IsEmpty() || !f.bounds.may.IsAll() {
-		return 0, false
-	}
-	switch x := f.residual.(type) {
-	case *leaf:
-		return f.counted[x.id], f.counted[x.id] != notRun
-	case notNode:
-		if l, ok := x.x.(*leaf); ok && f.counted[l.id] != notRun {
-			return int64(f.rows) - f.counted[l.id], true
+	for _, l := range f.activeLeaves(p.bound.root, nil) {
+		if f.counted[l.id] == notRun {
+			continue
+		}
+		others := func(x *leaf) bounds {
+			if x == l {
+				return unknown(f.rows)
+			}
+			return f.known[x.id]
+		}
+		switch x := residual(p.bound.root, index.AllRows(f.rows), others).(type) {
+		case *leaf:
+			return f.counted[l.id], x == l
+		case notNode:
+			return int64(f.rows) - f.counted[l.id], x.x == node(l)
 		}
 	}
 	return 0, false

@@ -11,7 +11,7 @@ import (
 const wholeBytes = 1 << 20
 
 // atOnce says whether all columns of candidates should be read together.
-func (r *reading) atOnce(f *filePlan, candidates []format.RowRange, fields []format.Field) bool {
+func (r *reading) atOnce(f *fileView, candidates []format.RowRange, fields []format.Field) bool {
 	if !r.scan.planner.engine.remote() {
 		return false
 	}
@@ -28,7 +28,7 @@ func (r *reading) atOnce(f *filePlan, candidates []format.RowRange, fields []for
 }
 
 // matching returns the rows that match among candidates that ascend, with all these fields, read together.
-func (r *reading) matching(ctx context.Context, f *filePlan, position int, candidates []format.RowRange, fields []format.Field) ([]uint32, *gatherer, error) {
+func (r *reading) matching(ctx context.Context, f *fileView, position int, candidates []format.RowRange, fields []format.Field) ([]uint32, *gatherer, error) {
 	var rows []uint32
 	var e evaluator
 	var every []int32
@@ -53,7 +53,7 @@ func (r *reading) matching(ctx context.Context, f *filePlan, position int, candi
 }
 
 // hitsOf adds the rows of a batch that are certain to those for which the residual is true, and counts how many of the others it is true for.
-func (r *reading) hitsOf(f *filePlan, b *format.Batch, passed []int32) []int32 {
+func (r *reading) hitsOf(f *fileView, b *format.Batch, passed []int32) []int32 {
 	if f.bounds.must.IsEmpty() {
 		r.checked.Add(int64(b.Rows))
 		r.passed.Add(int64(len(passed)))

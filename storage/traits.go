@@ -31,3 +31,13 @@ func TraitsOf(s Store) Traits {
 	}
 	return LocalTraits()
 }
+
+// Invalidate has a store that keeps copies of another store's objects forget one whose bytes make no sense, so that it is read again from where it
+// really is. It says whether the store, by its method `Invalidate(name string)`, is of that kind; reading again is pointless if not.
+func Invalidate(s Store, name string) bool {
+	c, ok := s.(interface{ Invalidate(name string) })
+	if ok {
+		c.Invalidate(name)
+	}
+	return ok
+}

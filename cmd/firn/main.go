@@ -2,7 +2,7 @@
 //
 //	firn create  TABLE [--column name:type]... [--index col=bitmap|bloom|none]... [--value-bloom col]... [--partition-by col]
 //	firn load    TABLE FILE...
-//	firn search  TABLE QUERY [--from T] [--to T] [--limit N] [--order newest|oldest] [--count] [--columns a,b] [--no-index] [--stats]
+//	firn search  TABLE QUERY [--from T] [--to T] [--limit N] [--order newest|oldest] [--count] [--columns a,b] [--no-index] [--force-index] [--stats]
 //	firn explain TABLE QUERY [same flags]
 //	firn inspect lake | table TABLE | file PATH | index PATH | cache [DIR]
 //	firn verify  TABLE

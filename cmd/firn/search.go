@@ -15,13 +15,14 @@ import (
 
 // searchFlags are the flags of search and explain.
 type searchFlags struct {
-	from, to string
-	limit    int
-	order    string
-	count    bool
-	columns  []string
-	noIndex  bool
-	stats    bool
+	from, to   string
+	limit      int
+	order      string
+	count      bool
+	columns    []string
+	noIndex    bool
+	forceIndex bool
+	stats      bool
 }
 
 const queryHelp = `QUERY is one argument:
@@ -45,12 +46,13 @@ func (f *searchFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.count, "count", false, "print the number of matching rows only (--limit does not matter)")
 	flags.StringSliceVar(&f.columns, "columns", nil, "print these columns only, `a,b`")
 	flags.BoolVar(&f.noIndex, "no-index", false, "use neither text indexes nor bloom filters")
+	flags.BoolVar(&f.forceIndex, "force-index", false, "ask the text indexes of all files, also where reading without them is expected to cost less")
 	flags.BoolVar(&f.stats, "stats", false, "print what it cost on standard error, as one JSON object")
 }
 
 // request checks the flags and the query.
 func (f *searchFlags) request(text string) (firn.Request, error) {
-	r := firn.Request{Limit: f.limit, NoIndex: f.noIndex}
+	r := firn.Request{Limit: f.limit, NoIndex: f.noIndex, ForceIndex: f.forceIndex}
 	if f.limit < 0 {
 		return r, usagef("--limit %d: must not be negative", f.limit)
 	}

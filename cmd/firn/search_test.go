@@ -49,7 +49,7 @@ func TestSearch(t *testing.T) {
 		"*": 120, "DAY1": 40, `"connection reset"`: 120, `"reset connection"`: 0, "pod:web-1": 60, "status:239": 3, "level:error OR level:warn": 60,
 		"NOT level:info": 60, "trace_id:t1-1 OR trace_id:t2-2": 2, "nowhere": 0, "(day1 OR day2) level:warn": 20, "attrs.pod:web-0": 60,
 	} {
-		for _, flags := range [][]string{nil, {"--no-index"}} {
+		for _, flags := range [][]string{nil, {"--no-index"}, {"--force-index"}} {
 			require.Len(t, search(append([]string{query}, flags...)...), want, "%s %v", query, flags)
 			r := inProcess(t, dir, append([]string{"search", "web", query, "--count"}, flags...)...)
 			require.Equal(t, fmt.Sprintln(want), r.stdout, "%s %v", query, flags)
@@ -98,7 +98,7 @@ func TestSearchStats(t *testing.T) {
 	}
 	require.Equal(t, 2, sum)
 
-	r = inProcess(t, dir, "search", "web", "nowhere", "--count", "--stats")
+	r = inProcess(t, dir, "search", "web", "nowhere", "--count", "--stats", "--force-index")
 	require.Equal(t, "0\n", r.stdout)
 	require.Equal(t, 0, number(t, object(t, r.stderr), "files_read"))
 }

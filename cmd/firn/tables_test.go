@@ -89,7 +89,7 @@ func TestVerifyAndRepair(t *testing.T) {
 	require.NoError(t, os.Remove(sidecars[1])) // never change a file in place
 	require.NoError(t, os.WriteFile(sidecars[1], content[:len(content)/2], 0o600))
 
-	r := firnIn(t, dir, "", "search", "web", "day1 OR day2", "--count", "--stats")
+	r := firnIn(t, dir, "", "search", "web", "day1 OR day2", "--count", "--stats", "--force-index")
 	require.Equal(t, "80\n", r.stdout)
 	require.Len(t, object(t, r.stderr)["index_problems"], 2)
 	r = firnIn(t, dir, "", "verify", "web", "--json")

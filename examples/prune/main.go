@@ -56,7 +56,7 @@ func run(ctx context.Context, out io.Writer, query string, duckDB func(ctx conte
 	if err != nil {
 		return err
 	}
-	scan, err := lake.Plan(ctx, table, firn.Request{Predicate: predicate, Order: firn.OldestFirst})
+	scan, err := lake.Plan(ctx, table, firn.Request{Predicate: predicate, Order: firn.OldestFirst, ForceIndex: true})
 	if err != nil {
 		return err
 	}

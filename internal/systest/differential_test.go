@@ -104,7 +104,7 @@ type examine struct {
 
 // request is the question as a request.
 func (q question) request() firn.Request {
-	return firn.Request{Predicate: q.ask, From: q.query.From, To: q.query.To}
+	return firn.Request{Predicate: q.ask, From: q.query.From, To: q.query.To, ForceIndex: true}
 }
 
 func (q question) String() string {
@@ -175,6 +175,9 @@ func (e *examine) answers(t *testing.T) {
 		r := q.request()
 		got, _ := count(t, e.lake, e.table, r)
 		require.Equal(t, want.Count, got, "count with indexes: %v", q)
+		r.ForceIndex = false
+		got, _ = count(t, e.lake, e.table, r)
+		require.Equal(t, want.Count, got, "count with the indexes that pay: %v", q)
 		r.NoIndex = true
 		got, _ = count(t, e.lake, e.table, r)
 		require.Equal(t, want.Count, got, "count without indexes: %v", q)
@@ -184,7 +187,7 @@ func (e *examine) answers(t *testing.T) {
 			r.Limit = []int{1, 10, 200}[e.rng.Intn(3)]
 		}
 		plain := rowTexts(t, e.lake, e.table, r)
-		r.NoIndex = false
+		r.NoIndex, r.ForceIndex = false, e.rng.Intn(2) == 0
 		indexed := rowTexts(t, e.lake, e.table, r)
 		require.Equal(t, plain, indexed, "rows with and without indexes: %v", q)
 		times := make([]string, len(indexed))
