@@ -139,6 +139,7 @@ func (p *planner) settleTokens(ctx context.Context, f *filePlan, part share, cou
 		return false, err
 	}
 	saved = p.saved(f, cost, part, counting)
+	f.unsaved = cost.total() - saved
 	if !p.request.ForceIndex && !p.engine.remote() && p.scattered(f, cost) {
 		f.before = before
 		for _, l := range f.asking {
@@ -285,7 +286,7 @@ func (p *planner) earnCounts(ctx context.Context, files []*filePlan) error {
 		if f.asked && !f.counting && len(f.asking) > 0 && f.skipped == "" {
 			f.counting = true
 			if _, ok := p.knownCount(f); ok {
-				p.ledger.earn(p.remaining(f, p.scanCost(f), true))
+				p.ledger.earn(f.unsaved)
 			}
 		}
 		f.mu.Unlock()
