@@ -56,7 +56,7 @@ func (f *fixture) apply(opts IndexOptions) (*IndexPlan, IndexResult) {
 // search says how many files a search for a token skipped by a pack, and by their own sidecars.
 func (f *fixture) search(token string) (rows int64, byPack, bySidecar int) {
 	f.t.Helper()
-	scan, err := query.NewEngine(f.store, query.EngineOptions{}).Plan(f.t.Context(), f.table, query.Request{Predicate: query.HasToken{Column: query.Col("log_msg"), Text: token}})
+	scan, err := query.NewEngine(f.store, query.EngineOptions{}).Plan(f.t.Context(), f.table, query.Request{Predicate: query.HasToken{Column: query.Col("log_msg"), Text: token}, ForceIndex: true})
 	require.NoError(f.t, err)
 	rows, err = scan.Count(f.t.Context())
 	require.NoError(f.t, err)

@@ -50,7 +50,7 @@ func TestPruneWithoutDuckDB(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), &out, "IllegalStateException", nil))
-	require.Contains(t, out.String(), "fetched the 25 candidate rows")
+	require.Regexp(t, `fetched the \d+ candidate rows`, out.String())
 	require.Contains(t, out.String(), "all of them match") // exact posting lists leave nothing to check
 
 	out.Reset()
