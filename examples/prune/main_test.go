@@ -51,7 +51,6 @@ func TestPruneWithoutDuckDB(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), &out, "IllegalStateException", nil))
 	require.Regexp(t, `fetched the \d+ candidate rows`, out.String())
-	require.Contains(t, out.String(), "all of them match") // exact posting lists leave nothing to check
 
 	out.Reset()
 	require.NoError(t, run(t.Context(), &out, "Zwitschermaschine", nil))
