@@ -308,11 +308,14 @@ func TestNeedleThroughPackCold(t *testing.T) {
 	require.LessOrEqual(t, worst, int64(12))
 }
 
-// splitStore passes the reads of data files on to another store.
+// splitStore says that it is remote, and passes the reads of data files on to another store.
 type splitStore struct {
 	storage.Store
 	data storage.Store
 }
+
+// Traits implements storage.TraitsOf.
+func (s *splitStore) Traits() storage.Traits { return storage.RemoteTraits() }
 
 func (s *splitStore) of(name string) storage.Store {
 	if strings.HasSuffix(name, ".parquet") {
