@@ -6,7 +6,6 @@ import (
 
 	"github.com/firnlog/firn/index"
 	"github.com/firnlog/firn/index/expression"
-	"github.com/firnlog/firn/index/valueindex"
 )
 
 // ValueIndexKind is a kind of value index on an expression.
@@ -60,7 +59,7 @@ func ValueIndexes(properties map[string]string) map[string][]ValueIndexKind {
 func checkValueIndexes(spec TableSpec) error {
 	columns := map[string]index.ValueColumn{}
 	for i, c := range append(DefaultColumns(), spec.Columns...) {
-		columns[c.Name] = index.ValueColumn{FieldID: i + 1, Map: c.Type == TypeStringMap, Class: valueClasses[c.Type]}
+		columns[c.Name] = index.ValueColumnOf(i+1, c.Type)
 	}
 	for key := range spec.Properties {
 		if expr, ok := strings.CutPrefix(key, index.PropertyValuePrefix); ok {
@@ -75,10 +74,4 @@ func checkValueIndexes(spec TableSpec) error {
 	}
 	_, err := index.ValuesFromProperties(spec.Properties, columns)
 	return err
-}
-
-// valueClasses are the classes of the values of columns.
-var valueClasses = map[string]valueindex.Class{
-	TypeString: valueindex.Text, TypeFloat: valueindex.Float, TypeDouble: valueindex.Float, TypeBool: valueindex.Whole, TypeInt: valueindex.Whole,
-	TypeLong: valueindex.Whole, TypeTimestamp: valueindex.Whole, TypeDate: valueindex.Whole,
 }

@@ -27,6 +27,22 @@ type ValueColumn struct {
 	Class   valueindex.Class // of a column that is no map; NoClass has no value index
 }
 
+// ValueColumnOf returns what value indexes must know of a column of a type, as Iceberg, Arrow schemas of firn and table specs spell it.
+func ValueColumnOf(fieldID int, typeName string) ValueColumn {
+	c := ValueColumn{FieldID: fieldID}
+	switch typeName {
+	case "string":
+		c.Class = valueindex.Text
+	case "float", "double":
+		c.Class = valueindex.Float
+	case "boolean", "bool", "int", "long", "date", "timestamp", "timestamptz":
+		c.Class = valueindex.Whole
+	case "map<string,string>", "map<string, string>":
+		c.Map = true
+	}
+	return c
+}
+
 // ValuesFromProperties reads the value indexes of a table from its properties. columns are all columns of the table by name; an expression on another
 // one is ignored, because columns are renamed and dropped without regard to properties. Expressions are ordered by their spelling. An expression or
 // value that cannot be read, or that does not fit the type of the column, is ErrInvalidOptions.

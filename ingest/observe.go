@@ -4,7 +4,6 @@ import (
 	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/index"
 	"github.com/firnlog/firn/index/expression"
-	"github.com/firnlog/firn/index/valueindex"
 )
 
 // Observer lets an index builder see what a format.Writer writes. It implements format.ColumnObserver.
@@ -36,17 +35,7 @@ func part[T any](s []T, start, end int) []T {
 func ValueColumns(schema *format.Schema) map[string]index.ValueColumn {
 	columns := map[string]index.ValueColumn{}
 	for _, f := range schema.Fields {
-		column := index.ValueColumn{FieldID: f.ID, Map: f.Type == format.TypeStringMap}
-		switch f.Type {
-		case format.TypeString:
-			column.Class = valueindex.Text
-		case format.TypeFloat32, format.TypeFloat64:
-			column.Class = valueindex.Float
-		case format.TypeBool, format.TypeInt32, format.TypeInt64, format.TypeDate, format.TypeTimestamp:
-			column.Class = valueindex.Whole
-		case format.TypeInvalid, format.TypeStringMap, format.TypeUnsupported:
-		}
-		columns[f.Name] = column
+		columns[f.Name] = index.ValueColumnOf(f.ID, f.Type.String())
 	}
 	return columns
 }

@@ -5,7 +5,6 @@ import (
 	"math"
 	"sync"
 
-	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/index"
 	"github.com/firnlog/firn/index/expression"
 	"github.com/firnlog/firn/index/valueindex"
@@ -21,8 +20,7 @@ type valueSpec struct {
 func (p *planner) readValueProperties() {
 	columns := map[string]index.ValueColumn{}
 	for _, f := range p.schema.Fields {
-		class, isMap := valueClass(f.Type)
-		columns[f.Name] = index.ValueColumn{FieldID: f.ID, Map: isMap, Class: class}
+		columns[f.Name] = index.ValueColumnOf(f.ID, f.Type.String())
 	}
 	specs, err := index.ValuesFromProperties(p.table.Properties(), columns)
 	if err != nil {
@@ -276,18 +274,4 @@ func (a *valueAsk) refine(f *filePlan) {
 		kind = noteValueNarrow
 	}
 	f.note(a.leaf.id, kind, a.spec.Expression)
-}
-
-// valueClass returns the class of the values of columns of a type, or whether it is a map.
-func valueClass(t format.Type) (class valueindex.Class, isMap bool) {
-	switch t {
-	case format.TypeString:
-		return valueindex.Text, false
-	case format.TypeFloat32, format.TypeFloat64:
-		return valueindex.Float, false
-	case format.TypeBool, format.TypeInt32, format.TypeInt64, format.TypeDate, format.TypeTimestamp:
-		return valueindex.Whole, false
-	case format.TypeInvalid, format.TypeStringMap, format.TypeUnsupported:
-	}
-	return valueindex.NoClass, t == format.TypeStringMap
 }

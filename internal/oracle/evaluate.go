@@ -49,6 +49,14 @@ func (p *plan) getter(f Field) func(*Row) Value {
 	if !ok {
 		return func(*Row) Value { return Value{} }
 	}
+	if f.Path != "" {
+		return func(r *Row) Value {
+			if !r.Cells[c].Known {
+				return Value{}
+			}
+			return jsonAt(r.Cells[c].Text, f.Path)
+		}
+	}
 	return func(r *Row) Value { return r.Cells[c] }
 }
 

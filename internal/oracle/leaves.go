@@ -22,7 +22,7 @@ func (g *Generator) leaf(textOnly bool) *Node {
 	}
 	if !textOnly {
 		kinds = append(kinds, g.otherToken, g.otherToken, g.isNull, g.in, g.in, g.comparison, g.comparison, g.between, g.prefix, g.prefix,
-			g.contains, g.contains)
+			g.contains, g.contains, g.jsonLeaf, g.jsonLeaf)
 	}
 	for {
 		if n := kinds[g.rng.Intn(len(kinds))](); n != nil {

@@ -28,10 +28,11 @@ const (
 	Not               // not Kids[0]
 )
 
-// Field names a column, or a key of attrs.
+// Field names a column, a key of attrs, or what a JSON path finds in a column's texts.
 type Field struct {
 	Column string // empty: Key is a key of attrs
 	Key    string
+	Path   string // empty: the column itself; else $, ['name'] and [0] as often as needed
 }
 
 // Node is a predicate.

@@ -86,6 +86,9 @@ func (m *Mapper) printLeaf(n *Node) (string, bool) {
 
 // printField prints a field's name as it stands before the colon.
 func (m *Mapper) printField(f Field) (string, bool) {
+	if f.Path != "" {
+		return "", false // left to predicates
+	}
 	if f.Column != "" {
 		return f.Column, identifier.MatchString(f.Column)
 	}

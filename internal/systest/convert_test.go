@@ -15,6 +15,9 @@ func predicate(n *oracle.Node) firn.Predicate {
 	if n.Field.Column == "" {
 		column = query.Attr(n.Field.Key)
 	}
+	if n.Field.Path != "" {
+		column = query.JSONPath(n.Field.Column, n.Field.Path)
+	}
 	switch n.Op {
 	case oracle.All:
 		return query.All{}

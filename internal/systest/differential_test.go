@@ -31,7 +31,20 @@ func settings() []setting {
 		{name: "bloom", kinds: []firn.IndexKind{firn.IndexBloom}},
 		{name: "bitmap", kinds: []firn.IndexKind{firn.IndexBitmap}, partitionBy: "app_id"},
 		{name: "both", kinds: []firn.IndexKind{firn.IndexBitmap, firn.IndexBloom}, otherColumn: "host"},
+		{name: "values", kinds: []firn.IndexKind{firn.IndexBloom}, properties: valueIndexes()},
 	}
+}
+
+// valueIndexes declares value indexes on much that the oracle asks for.
+func valueIndexes() map[string]string {
+	properties := map[string]string{"firn.index.value-block-rows": "64"}
+	for expr, kinds := range map[string]string{
+		"_timestamp": "range", "level": "bloom", "app_id": "bloom", "map_keys(attrs)": "bloom", "map_values(attrs)": "bloom,range",
+		"element_at(attrs,'status')": "bloom,range", "json_extract(log_msg,'$.severity')": "bloom", "json_extract(log_msg,'$[''id.resp_p'']')": "bloom,range",
+	} {
+		properties["firn.index.value."+expr] = kinds
+	}
+	return properties
 }
 
 // table makes an empty table with this setting.
