@@ -100,7 +100,7 @@ func (l *Lake) Store() storage.Store { return l.store }
 
 // Create makes an empty table, or returns ErrTableExists. Value indexes that the properties declare must fit the columns (index.ErrInvalidOptions).
 func (l *Lake) Create(ctx context.Context, spec TableSpec) (*Table, error) {
-	if err := checkValueIndexes(spec); err != nil {
+	if err := CheckValueIndexes(spec); err != nil {
 		return nil, fmt.Errorf("creating table %s: %w", spec.Name, err)
 	}
 	// Some servers ignore conditions without a word. That is found out before there is anything to lose.

@@ -170,6 +170,9 @@ func Col(name string) query.Column { return query.Col(name) }
 // Attr names a key of attrs.
 func Attr(key string) query.Column { return query.Attr(key) }
 
+// JSONPath names what a JSON path like $.user.id finds in the texts of a column.
+func JSONPath(column, path string) query.Column { return query.JSONPath(column, path) }
+
 // The types of maintenance; package maintain tells more.
 
 type (

@@ -55,8 +55,8 @@ func ValueIndexes(properties map[string]string) map[string][]ValueIndexKind {
 	return found
 }
 
-// checkValueIndexes says whether the value indexes that properties declare fit the columns of a table to be made.
-func checkValueIndexes(spec TableSpec) error {
+// CheckValueIndexes says whether the value indexes that the properties of a table to be made declare fit its columns: nil or index.ErrInvalidOptions.
+func CheckValueIndexes(spec TableSpec) error {
 	columns := map[string]index.ValueColumn{}
 	for i, c := range append(DefaultColumns(), spec.Columns...) {
 		columns[c.Name] = index.ValueColumnOf(i+1, c.Type)

@@ -171,7 +171,7 @@ func (f createFlags) spec(name string) (firn.TableSpec, error) {
 	if err := f.indexProperties(spec.Properties, types); err != nil {
 		return spec, err
 	}
-	return spec, f.addValues(spec.Properties)
+	return spec, f.addValues(spec)
 }
 
 // indexProperties adds the table properties that --index and --value-bloom ask for.

@@ -8,8 +8,8 @@ import (
 	"github.com/firnlog/firn"
 )
 
-// addValues adds the value indexes of --index-value to a table's properties.
-func (f createFlags) addValues(properties map[string]string) error {
+// addValues adds the value indexes of --index-value to the properties of a table to be made.
+func (f createFlags) addValues(spec firn.TableSpec) error {
 	for _, text := range f.values {
 		at := strings.LastIndexByte(text, '=')
 		if at <= 0 || at == len(text)-1 {
@@ -23,7 +23,10 @@ func (f createFlags) addValues(properties map[string]string) error {
 		if err != nil {
 			return usagef("--index-value %s: %v", text, err)
 		}
-		properties[key] = value
+		spec.Properties[key] = value
+		if err := firn.CheckValueIndexes(spec); err != nil {
+			return usagef("--index-value %s: %v", text, err)
+		}
 	}
 	return nil
 }

@@ -24,7 +24,9 @@ func TestCreateInspectDrop(t *testing.T) {
 	require.Equal(t, exitFailed, again.code)
 	require.Contains(t, again.stderr, "firn drop logs.web")
 
-	text := ok(t, dir, "create", "plain", "--index", "log_msg=none")
+	text := ok(t, dir, "create", "plain", "--index", "log_msg=none", "--index-value", "attrs['took']=range,bloom", "--index-value", "json_extract(log_msg,'$[''a=b'']')=bloom")
+	require.Regexp(t, `element_at\(attrs,'took'\) +range,bloom`, text)
+	require.Contains(t, text, "json_extract(log_msg,'$[''a=b'']')")
 	require.Contains(t, text, "firn load plain")
 	require.Contains(t, text, "log_msg")
 
