@@ -11,7 +11,7 @@ import (
 	"github.com/firnlog/firn/index/valueindex"
 )
 
-// PropertyValuePrefix, followed by an expression, is the table property that gives the expression value indexes: "bloom", "range", "bloom,range" or "none".
+// PropertyValuePrefix begins a table property: followed by an expression it gives the expression value indexes: "bloom", "range", "bloom,range" or "none".
 const PropertyValuePrefix = "firn.index.value."
 
 // PropertyValueBlockRows is the table property of Options.ValueBlockRows.
