@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/firnlog/firn"
+	"github.com/firnlog/firn/internal/randomqueries"
 	"github.com/firnlog/firn/query"
 	"github.com/firnlog/firn/storage"
 )
@@ -18,10 +20,11 @@ import (
 const (
 	neverTarget  = 1.05
 	neverQueries = 300
+	neverSeed    = 7
 	neverRows    = 50_000 // rows of each corpus
-	neverCPU     = 0.03   // CPU seconds that a measurement takes at least
-	neverRounds  = 3      // of which the fastest counts
-	neverMore    = 9      // rounds more if the first ones say that the index lost
+	neverRuns    = 7      // with and without, by turns
+	neverMost    = 70     // if the first ones say that the index may have lost
+	neverDoubt   = 1.02   // from this ratio on
 	neverWorst   = 8      // queries that are shown
 )
 
@@ -40,27 +43,22 @@ type queryCost struct {
 
 // neverLoses runs random queries with and without indexes.
 func (x *indexBench) neverLoses() error {
-	x.section(fmt.Sprintf("%d random queries with the default indexes and without: bytes read and CPU of a fresh engine (parallelism 1; fastest of "+
-		"%d rounds, %d more where the index seems to lose); the first %d rows of each corpus, mixed over three days",
-		neverQueries, neverRounds, neverMore, neverRows))
+	x.section(fmt.Sprintf("%d random queries with the default indexes and without: bytes read and CPU of a fresh engine (parallelism 1; the fastest "+
+		"fifth of %d runs by turns, up to %d where the index seems to lose); the first %d rows of each corpus, mixed over three days",
+		neverQueries, neverRuns, neverMost, neverRows))
 	l, err := x.neverLake()
 	if err != nil {
 		return err
 	}
 	err = x.withLake(l, func(lake *firn.Lake, table *firn.Table) error {
-		m, err := newQueryMaker(x.bench, lake, table, 1)
+		words, err := randomqueries.WordsOf(x.ctx, lake, table)
 		if err != nil {
 			return err
 		}
-		var queries []randomQuery
-		for range neverQueries {
-			queries = append(queries, m.next())
-		}
-		*m = queryMaker{} // not to be marked by the garbage collector while CPU is measured
-		for _, q := range queries {
+		for _, q := range randomqueries.Generate(neverSeed, neverQueries, words) {
 			c, err := compareQuery(x.ctx, lake.Store(), table, q)
 			if err != nil {
-				return fmt.Errorf("%v: %w", q, err)
+				return err
 			}
 			x.result.Never = append(x.result.Never, c)
 		}
@@ -89,52 +87,40 @@ func (x *indexBench) neverLake() (loaded, error) {
 	return x.load("never", "default", []string{path})
 }
 
-// runQuery runs a query on a fresh engine and returns its costs.
-func runQuery(ctx context.Context, store storage.Store, table *firn.Table, q randomQuery, noIndex bool) (firn.Stats, error) {
-	engine := query.NewEngine(store, query.EngineOptions{Parallelism: 1})
-	q.Request.NoIndex = noIndex
-	scan, err := engine.Plan(ctx, table, q.Request)
-	if err != nil {
-		return firn.Stats{}, err
-	}
-	if q.Count {
-		_, err := scan.Count(ctx)
-		return scan.Stats(), err
-	}
-	for _, err := range scan.Rows(ctx) {
-		if err != nil {
-			return firn.Stats{}, err
-		}
-	}
-	return scan.Stats(), nil
+// runQuery runs a query on an engine that has nothing in its caches.
+func runQuery(ctx context.Context, store storage.Store, table *firn.Table, q randomqueries.Query, noIndex bool) (randomqueries.Answer, firn.Stats, error) {
+	return randomqueries.Run(ctx, query.NewEngine(store, query.EngineOptions{Parallelism: 1}), table, q, noIndex)
 }
 
 // compareQuery measures a query by turns with and without indexes.
-func compareQuery(ctx context.Context, store storage.Store, table *firn.Table, q randomQuery) (c queryCost, err error) {
-	c = queryCost{Class: q.Class, Query: q.String(), CPU: math.Inf(1), CPUOff: math.Inf(1)}
-	on, err := runQuery(ctx, store, table, q, false)
+func compareQuery(ctx context.Context, store storage.Store, table *firn.Table, q randomqueries.Query) (c queryCost, err error) {
+	c = queryCost{Class: q.Class, Query: strings.ReplaceAll(q.String(), "\n", `\n`), CPU: math.Inf(1), CPUOff: math.Inf(1)}
+	answer, on, err := runQuery(ctx, store, table, q, false)
 	if err != nil {
 		return c, err
 	}
-	off, err := runQuery(ctx, store, table, q, true)
+	truth, off, err := runQuery(ctx, store, table, q, true)
 	if err != nil {
 		return c, err
 	}
-	if on.RowsMatched != off.RowsMatched {
-		return c, fmt.Errorf("%d rows with indexes, %d without", on.RowsMatched, off.RowsMatched)
+	if answer != truth {
+		return c, fmt.Errorf("%s: %v with indexes, %v without", q, answer, truth)
 	}
-	c.Rows, c.Bytes, c.BytesOff = on.RowsMatched, on.BytesRead, off.BytesRead
+	c.Rows, c.Bytes, c.BytesOff = answer.Rows, on.BytesRead, off.BytesRead
 	c.BytesRatio = ratioOf(float64(c.Bytes), float64(c.BytesOff))
-	for round := 0; round < neverRounds || round < neverRounds+neverMore && c.CPURatio > neverTarget-0.02; round++ {
-		cpu, err := cpuOf(func() error { _, err := runQuery(ctx, store, table, q, false); return err })
-		if err != nil {
-			return c, err
+	var with, without []float64
+	for len(with) < neverRuns || len(with) < neverMost && c.CPURatio > neverDoubt {
+		runtime.GC()
+		for range neverRuns {
+			for noIndex, list := range map[bool]*[]float64{false: &with, true: &without} { // in either order
+				start := cpuSeconds()
+				if _, _, err := runQuery(ctx, store, table, q, noIndex); err != nil {
+					return c, err
+				}
+				*list = append(*list, 1000*(cpuSeconds()-start))
+			}
 		}
-		cpuOff, err := cpuOf(func() error { _, err := runQuery(ctx, store, table, q, true); return err })
-		if err != nil {
-			return c, err
-		}
-		c.CPU, c.CPUOff = min(c.CPU, 1000*cpu), min(c.CPUOff, 1000*cpuOff)
+		c.CPU, c.CPUOff = lowQuantile(with), lowQuantile(without)
 		c.CPURatio = ratioOf(c.CPU, c.CPUOff)
 	}
 	return c, nil
@@ -148,6 +134,15 @@ func ratioOf(a, b float64) float64 {
 	return a / b
 }
 
+// lowQuantile returns the time that a fifth of the runs stay below: what disturbs a run makes it longer, never shorter.
+func lowQuantile(list []float64) float64 {
+	slices.Sort(list)
+	return list[len(list)/5]
+}
+
+// measuredCPU is how many CPU seconds a measurement by cpuOf takes at least.
+const measuredCPU = 0.03
+
 // cpuOf returns the CPU seconds of one run, from as many runs as the clock needs.
 func cpuOf(once func() error) (float64, error) {
 	runtime.GC()
@@ -156,7 +151,7 @@ func cpuOf(once func() error) (float64, error) {
 		if err := once(); err != nil {
 			return 0, err
 		}
-		if used = cpuSeconds() - start; used >= neverCPU {
+		if used = cpuSeconds() - start; used >= measuredCPU {
 			return used / float64(n), nil
 		}
 	}
@@ -172,16 +167,19 @@ func (x *indexBench) printNever() {
 		{"CPU", func(c queryCost) float64 { return c.CPURatio }},
 	} {
 		slices.SortStableFunc(list, func(a, b queryCost) int { return cmp.Compare(by.of(b), by.of(a)) })
-		above := 0
+		above, much := 0, 0
 		for _, c := range list {
 			if by.of(c) > neverTarget {
 				above++
+				if (randomqueries.Bytes{With: c.Bytes, Without: c.BytesOff}).Loses() {
+					much++
+				}
 			}
 		}
 		at := func(q float64) float64 { return by.of(list[int(q*float64(len(list)-1))]) }
 		worst := x.atMost(fmt.Sprintf("%d random queries with indexes / without, %s, worst", len(list), by.what), at(0), neverTarget, "")
-		fmt.Fprintf(x.out, "%s with / without: worst %.3f (%s), 1 in 20 above %.3f, median %.3f, best %.4f; %d of %d above %.2f\n",
-			by.what, at(0), worst.text(), at(0.05), at(0.5), at(1), above, len(list), neverTarget)
+		fmt.Fprintf(x.out, "%s with / without: worst %.3f (%s), 1 in 20 above %.3f, median %.3f, best %.4f; %d of %d above %.2f, %d of these read over %d KiB more\n",
+			by.what, at(0), worst.text(), at(0.05), at(0.5), at(1), above, len(list), neverTarget, much, randomqueries.Slack>>10)
 		x.row("  worst by "+by.what, "bytes", "CPU", "rows", "KB", "KB without", "ms", "ms without", "  query")
 		for _, c := range list[:min(neverWorst, len(list))] {
 			x.row("  "+c.Class, fmt.Sprintf("%.3f", c.BytesRatio), fmt.Sprintf("%.3f", c.CPURatio), c.Rows, c.Bytes/1000, c.BytesOff/1000,

@@ -16,6 +16,7 @@ import (
 
 	"github.com/firnlog/firn"
 	"github.com/firnlog/firn/internal/loggen"
+	"github.com/firnlog/firn/internal/randomqueries"
 	"github.com/firnlog/firn/storage/mem"
 )
 
@@ -131,32 +132,24 @@ func TestAbsentTokensAreAbsent(t *testing.T) {
 	require.Less(t, s.falsePositives(), 0.05)
 }
 
-func TestRandomQueriesAreVariedAndAgree(t *testing.T) {
+func TestCompareQuery(t *testing.T) {
 	b := testBench(t)
 	l := testLake(t, b, 1500)
 	lake, table, err := b.open(l.dir)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, lake.Close()) }()
-	m, err := newQueryMaker(b, lake, table, 1)
+	p, err := firn.Parse("request AND 2654435761")
 	require.NoError(t, err)
-	again, err := newQueryMaker(b, lake, table, 1)
+	c, err := compareQuery(t.Context(), lake.Store(), table, randomqueries.Query{Class: "and", Request: firn.Request{Predicate: p}})
 	require.NoError(t, err)
-	classes, hits := map[string]int{}, 0
-	for range 120 {
-		q := m.next()
-		require.Equal(t, q.String(), again.next().String(), "the same from run to run")
-		on, err := runQuery(t.Context(), lake.Store(), table, q, false)
-		require.NoError(t, err, q)
-		off, err := runQuery(t.Context(), lake.Store(), table, q, true)
-		require.NoError(t, err, q)
-		require.Equal(t, off.RowsMatched, on.RowsMatched, q)
-		classes[strings.TrimSuffix(q.Class, ", time")]++
-		if on.RowsMatched > 0 {
-			hits++
-		}
-	}
-	require.Len(t, classes, 10)
-	require.Greater(t, hits, 40)
+	require.EqualValues(t, 1, c.Rows)
+	require.Positive(t, c.Bytes)
+	require.InDelta(t, float64(c.Bytes)/float64(c.BytesOff), c.BytesRatio, 1e-9)
+	require.InDelta(t, c.CPU/c.CPUOff, c.CPURatio, 1e-9)
+	x := &indexBench{bench: b}
+	x.result.Never = []queryCost{c, {BytesRatio: 1, CPURatio: 1}}
+	x.printNever()
+	require.Len(t, x.result.Checks, 2)
 }
 
 func TestSmallFilesAreFound(t *testing.T) {
