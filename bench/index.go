@@ -39,6 +39,7 @@ func indexSections() []indexSection {
 		{"memory", (*indexBench).memory},
 		{"frequent", (*indexBench).frequentWords},
 		{"patterns", (*indexBench).patterns},
+		{"values", (*indexBench).values},
 		{"files", (*indexBench).smallFiles},
 		{"never", (*indexBench).neverLoses},
 		{"load", (*indexBench).loadCosts},
@@ -85,6 +86,7 @@ type indexResult struct {
 	Frequent   []frequentWord   `json:"frequent,omitempty"`
 	Files      []smallFilesCost `json:"files,omitempty"`
 	Patterns   []patternCost    `json:"patterns,omitempty"`
+	Values     []valueCost      `json:"values,omitempty"`
 	Never      []queryCost      `json:"never,omitempty"`
 }
 

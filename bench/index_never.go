@@ -88,7 +88,9 @@ func (x *indexBench) neverLake() (loaded, error) {
 }
 
 // runQuery runs a query on an engine that has nothing in its caches.
-func runQuery(ctx context.Context, store storage.Store, table *firn.Table, q randomqueries.Query, noIndex bool) (randomqueries.Answer, firn.Stats, error) {
+func runQuery(ctx context.Context, store storage.Store, table *firn.Table, q randomqueries.Query, noIndex bool) (
+	randomqueries.Answer, firn.Stats, error,
+) {
 	return randomqueries.Run(ctx, query.NewEngine(store, query.EngineOptions{Parallelism: 1}), table, q, noIndex)
 }
 
@@ -178,7 +180,8 @@ func (x *indexBench) printNever() {
 		}
 		at := func(q float64) float64 { return by.of(list[int(q*float64(len(list)-1))]) }
 		worst := x.atMost(fmt.Sprintf("%d random queries with indexes / without, %s, worst", len(list), by.what), at(0), neverTarget, "")
-		fmt.Fprintf(x.out, "%s with / without: worst %.3f (%s), 1 in 20 above %.3f, median %.3f, best %.4f; %d of %d above %.2f, %d of these read over %d KiB more\n",
+		fmt.Fprintf(x.out, "%s with / without: worst %.3f (%s), 1 in 20 above %.3f, median %.3f, best %.4f; %d of %d above %.2f, %d of these read "+
+			"over %d KiB more\n",
 			by.what, at(0), worst.text(), at(0.05), at(0.5), at(1), above, len(list), neverTarget, much, randomqueries.Slack>>10)
 		x.row("  worst by "+by.what, "bytes", "CPU", "rows", "KB", "KB without", "ms", "ms without", "  query")
 		for _, c := range list[:min(neverWorst, len(list))] {

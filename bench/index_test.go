@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/firnlog/firn"
+	"github.com/firnlog/firn/index/expression"
 	"github.com/firnlog/firn/internal/loggen"
 	"github.com/firnlog/firn/internal/randomqueries"
 	"github.com/firnlog/firn/storage/mem"
@@ -204,4 +205,30 @@ func TestOnly(t *testing.T) {
 	require.NoError(t, s.setOnly("sizes,load"))
 	require.Equal(t, []string{"sizes", "load"}, s.only)
 	require.ErrorContains(t, s.setOnly("sises"), "sections are sizes")
+}
+
+func TestValueCases(t *testing.T) {
+	for _, v := range valueCases() {
+		e, err := expression.Parse(v.expression)
+		require.NoError(t, err, v.expression)
+		if e.Function == expression.JSONExtract {
+			require.Equal(t, e.Path.String(), v.column.Path, "the query is about what the index is on")
+		} else if e.Function == expression.ElementAt {
+			require.Equal(t, e.Key, v.column.Key)
+		}
+	}
+	b := testBench(t)
+	l := testLake(t, b, 500)
+	lake, table, err := b.open(l.dir)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, lake.Close()) }()
+	x := &indexBench{bench: b}
+	asked, err := x.valueQueries(lake, table, valueCase{column: firn.Attr("pod"), kinds: "bloom"})
+	require.NoError(t, err)
+	require.Len(t, asked["present"], valueQueries)
+	for _, p := range asked["present"] {
+		var cost valueCost
+		require.NoError(t, x.valueQuery(&cost, lake, table, p))
+		require.Positive(t, cost.Matched, p)
+	}
 }
