@@ -28,8 +28,8 @@ type patternCost struct {
 
 // patterns asks for the top patterns with indexes and without.
 func (x *indexBench) patterns() error {
-	x.section(fmt.Sprintf("The %d most frequent log patterns of log_msg, with samples and times; from the index, by scan (indexes not used), and counts "+
-		"only from the index; warm, median", patternsShown))
+	x.section(fmt.Sprintf("The %d most frequent log patterns of log_msg, with samples and times; from the index, by scan (indexes not used), and "+
+		"counts only from the index; warm, median", patternsShown))
 	x.row("lake", "rows", "patterns", "top rows", "from index", "index ms", "rows dec.", "scan ms", "rows dec.", "faster", "CPU faster",
 		"counts ms", "rows dec.")
 	for _, name := range append(x.corpusNames(), "mixed") {
