@@ -13,6 +13,8 @@ import (
 
 	"github.com/firnlog/firn/index/expression"
 	"github.com/firnlog/firn/index/valueindex"
+	"github.com/firnlog/firn/storage/mem"
+	"github.com/firnlog/firn/storage/metered"
 )
 
 // valueOptions has value indexes on an attribute, on JSON, on all keys, and on a number.
@@ -104,6 +106,28 @@ func TestValueIndexes(t *testing.T) {
 	}
 	bloom, ranges := s.HasValues(7, parsed(t, "json_extract(log_msg,'$.a')"))
 	require.True(t, !bloom && ranges)
+}
+
+// TestFrugalValueIndexes asserts that a question takes one ranged read, and the next one none.
+func TestFrugalValueIndexes(t *testing.T) {
+	data, id := buildValues(t, valueOptions(), 50_000, 10_000)
+	store := metered.New(mem.New())
+	putObject(t, store, "s.puffin", data)
+	s, err := Open(t.Context(), store, "s.puffin", id)
+	require.NoError(t, err)
+	q := ValueQuestion{FieldID: 4, Expression: parsed(t, "attrs['n']"), Class: valueindex.Text, Points: []valueindex.Hash{valueindex.HashText([]byte("77"))}}
+	cost, _ := s.ValueCost(4, q.Expression)
+	require.Positive(t, cost)
+	for _, requests := range []int64{1, 0} {
+		store.Reset()
+		_, ok, err := s.AskPoints(t.Context(), q)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, requests, store.Counts().Requests)
+		require.Equal(t, requests*(cost+headerBytes), store.Counts().BytesRead)
+	}
+	cost, _ = s.ValueCost(4, q.Expression)
+	require.Zero(t, cost)
 }
 
 func TestValuesOutOfOrder(t *testing.T) {
