@@ -27,11 +27,11 @@
 //	bounds.go, judge.go                 must and may: the algebra, and what statistics tell
 //	prune.go, prunetoken.go, prunefile.go   the stages, by metadata, sidecar and data file
 //	engine.go, plan.go, cache.go, meter.go  Plan, the cache and the counters
-//	scan.go, merge.go, cursor.go, reading.go, gather.go, row.go   reading: rows, batches, counts
+//	scan.go, merge.go, cursor.go, pieces.go, pace.go, reading.go, gather.go, row.go   reading: rows, batches, counts
 //	ahead.go, together.go               what is done side by side in a remote store
 //	patterns.go, patternread.go, patterncolumn.go, patterntally.go, patterndescribe.go, patterncompare.go   rows counted by pattern
 //	prunepattern.go                     rows of one pattern
 //	template.go, shapes.go              texts with placeholders
-//	ask.go, costs.go                    whether a sidecar is asked, and what that may cost
+//	survivors.go, ask.go, costs.go      whether a sidecar is asked, and what that may cost
 //	stats.go, explain.go                what happened and why
 package query

@@ -44,10 +44,10 @@ func makeLake(t *testing.T, commits ...int) (*firn.Lake, *firn.Table) {
 // TestIndexesNeverLose is the promise of the planner: whatever is asked, having indexes costs no more than not having them.
 func TestIndexesNeverLose(t *testing.T) {
 	lakes := map[string][]int{
-		"tiny files":  slices.Repeat([]int{30}, 40),
-		"mixed files": {100, 60_000, 3000, 100, 20_000, 300, 9000},
+		"tiny files":  slices.Repeat([]int{30}, 12),
+		"mixed files": {100, 36_000, 3000, 12_000, 300, 6000},
 	}
-	n, seed := 80, uint64(1)
+	n, seed := 60, uint64(1)
 	if os.Getenv("FIRN_TEST_LONG") != "" {
 		n = 320
 		lakes["large file"] = []int{300_000}
