@@ -201,8 +201,9 @@ func (p *planner) commit(f *filePlan, cost scanCost, part share) {
 	}
 }
 
-// scattered says whether readings should not make use of what a sidecar said about a file, because the rows are in nearly all pages anyway: a reading that ends after
-// a few rows is faster with all rows of a page than with many single ones, and one that has to check rows all the same would read columns in more pieces.
+// scattered says whether readings should not make use of what a sidecar said about a file, because the rows are in nearly all pages anyway: a
+// reading that ends after a few rows is faster with all rows of a page than with many single ones, and one that has to check rows all the same would
+// read columns in more pieces.
 func (p *planner) scattered(f *filePlan, cost scanCost) bool {
 	if f.skipped != "" || f.bounds.may.IsAll() && f.bounds.must.IsEmpty() {
 		return false
