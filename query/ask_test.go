@@ -71,7 +71,7 @@ func TestSidecarsAreAskedWhenAReadingReachesThem(t *testing.T) {
 
 	// Nothing that the index says changes what is to be read.
 	watch.reset()
-	_, scan = collect(t, NewEngine(watch, EngineOptions{}), tt.table, Request{Predicate: Or{msg("needle"), Contains{Col("log_msg"), "77"}}})
+	_, scan = collect(t, NewEngine(watch, EngineOptions{Parallelism: 1}), tt.table, Request{Predicate: Or{msg("needle"), Contains{Col("log_msg"), "77"}}})
 	requests, _ = watch.sum(".puffin")
 	require.Zero(t, requests)
 	require.Contains(t, scan.Explain(), "whatever it says, the same rows must be read")
@@ -79,7 +79,7 @@ func TestSidecarsAreAskedWhenAReadingReachesThem(t *testing.T) {
 	// Whoever forces it has them all asked before anything is read.
 	watch.reset()
 	frequent.ForceIndex = true
-	_, err := NewEngine(watch, EngineOptions{}).Plan(t.Context(), tt.table, frequent)
+	_, err := NewEngine(watch, EngineOptions{Parallelism: 1}).Plan(t.Context(), tt.table, frequent)
 	require.NoError(t, err)
 	requests, _ = watch.sum(".puffin")
 	require.GreaterOrEqual(t, requests, 8)
