@@ -33,7 +33,7 @@ const (
 // same rows are spread over, the rate of the filter of a file of fewer than fullRateRows falls with their number, by powers of two, down to a
 // 2^mostTightening-th.
 const (
-	fullRateRows   = 1 << 16
+	fullRateRows   = 1 << 14
 	mostTightening = 10
 )
 

@@ -164,7 +164,7 @@ func TestUnknownVersions(t *testing.T) {
 		"analyzer":             func(data []byte) { replace(t, data, "\x04text", "\x04taxt") },
 		"analyzer version":     func(data []byte) { replace(t, data, "text\x01", "text\x02") },
 		"parameter":            func(data []byte) { replace(t, data, "min_digits", "mon_digits") },
-		"stop words":           func(data []byte) { replace(t, data, "english+log", "inglish+log") },
+		"stop words":           func(data []byte) { replace(t, data, `"none"`, `"nine"`) },
 		"option":               func(data []byte) { replace(t, data, "bitmap_fraction", "bitmap_friction") },
 		"option out of bounds": func(data []byte) { replace(t, data, `"bitmap_fraction":0.1`, `"bitmap_fraction":-.1`) },
 	} {

@@ -39,7 +39,7 @@ func TestOptionsFromProperties(t *testing.T) {
 	require.Empty(t, o.Columns)
 	require.Equal(t, 0.01, o.FalsePositiveRate)
 	require.Equal(t, 0.1, o.BitmapFraction)
-	require.Equal(t, analyzer.Params{MaxTokenBytes: 40, StopWords: "english+log", MinDigits: 3}, o.Analyzer)
+	require.Equal(t, analyzer.Params{MaxTokenBytes: 40, StopWords: "none", MinDigits: 3}, o.Analyzer)
 
 	o, err = OptionsFromProperties(map[string]string{"firn.index.column.host": "none"}, columns)
 	require.NoError(t, err)

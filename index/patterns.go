@@ -55,6 +55,7 @@ func (s *Sidecar) PatternOfRows(ctx context.Context, fieldID int) ([]uint32, err
 	if column < 0 || s.head.columns[column].patterns == 0 {
 		return slices.Repeat([]uint32{NoPattern}, int(n)), nil
 	}
+	s.prefetchColumn(ctx, column, math.MaxUint64)
 	numbers := make([]uint32, 0, n)
 	for block := range int(blocksOf(n, columnBlockRows)) {
 		b, err := s.columnBlock(ctx, column, block)

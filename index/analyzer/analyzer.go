@@ -28,7 +28,7 @@ const (
 // Defaults of Params, and its largest token length.
 const (
 	DefaultMaxTokenBytes = 40
-	DefaultStopWords     = StopWordsEnglishLog
+	DefaultStopWords     = StopWordsNone
 	DefaultMinDigits     = 3
 	largestMaxTokenBytes = 255
 )
@@ -37,7 +37,7 @@ const (
 type Params struct {
 	// MaxTokenBytes is the length in bytes (of the folded token) above which a token is not stored; 0 means 40, at most 255.
 	MaxTokenBytes int `json:"max_token_bytes,omitempty"`
-	// StopWords names a list of tokens that are not stored: "english+log" (what "" means) or "none".
+	// StopWords names a list of tokens that are not stored: "none" (what "" means: with patterns they cost next to nothing) or "english+log".
 	StopWords string `json:"stop_words,omitempty"`
 	// MinDigits trims short numbers: a token of ASCII digits only is stored if it has at least so many; 0 means 3, 1 stores all.
 	MinDigits int `json:"min_digits,omitempty"`
