@@ -108,7 +108,7 @@ func TestPrefetchErrors(t *testing.T) {
 }
 
 func TestTailGuess(t *testing.T) {
-	for rows, want := range map[int64]int{0: headGuess, 5000: headGuess + 5000/rowsPerHeadByte + 17_500*160/100, 1_000_000: headGuess + 1_000_000/rowsPerHeadByte, 10_000_000: tailBytes} {
+	for rows, want := range map[int64]int{0: headGuess, 5000: headGuess + 5000/rowsPerHeadByte + 17_500*130/100, 1_000_000: headGuess + 1_000_000/rowsPerHeadByte, 10_000_000: tailBytes} {
 		require.Equal(t, want, tailGuess(storage.LocalTraits(), rows), "%d rows", rows)
 	}
 	require.Equal(t, headGuess+1_000_000/rowsPerHeadByte, tailGuess(storage.Traits{Remote: true}, 1_000_000))

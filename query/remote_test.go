@@ -25,7 +25,7 @@ func remoteTable(t *testing.T, spec tableSpec) *testTable {
 	n, r := 0, rand.New(rand.NewPCG(61, 0))
 	spec.edit = func(rec *record) {
 		text, _ := rec.cells["log_msg"].(string)
-		rec.cells["log_msg"] = fmt.Sprintf("%s %x %x", text, r.Uint64(), r.Uint64())
+		rec.cells["log_msg"] = fmt.Sprintf("%s %x %x %x %x %x %x", text, r.Uint64(), r.Uint64(), r.Uint64(), r.Uint64(), r.Uint64(), r.Uint64())
 		if n == 700 {
 			rec.cells["log_msg"] = "a lonelyneedle"
 		}
