@@ -17,8 +17,8 @@ func (s *Sidecar) lookupID(ctx context.Context, column int, token []byte) (Posti
 		return Posting{}, err
 	}
 	var found *RowSet
-	err = h.eachID(part, bucket, n, func(print uint32, p *idPostings) {
-		if print != fingerprint(hash) {
+	err = h.eachID(part, bucket, n, func(tag uint32, p *idPostings) {
+		if tag != fingerprint(hash) {
 			return
 		}
 		if found == nil {
@@ -51,16 +51,16 @@ func (h *columnHead) bucketsIn(bucket uint64) uint64 {
 }
 
 // eachID tells the fingerprints of a bucket, which is in this part, each with its postings, which must not be kept.
-func (h *columnHead) eachID(part verified, bucket uint64, n uint32, tell func(print uint32, p *idPostings)) error {
+func (h *columnHead) eachID(part verified, bucket uint64, n uint32, tell func(tag uint32, p *idPostings)) error {
 	in, err := h.bucketBytes(part, bucket)
 	if err != nil {
 		return err
 	}
 	r := &bitReader{in: in}
-	print := uint32(0)
+	tag := uint32(0)
 	for count := r.gamma() - 1; count > 0 && !r.failed; count-- {
-		print += r.rice(fingerprintRice, 1<<fingerprintBits-1)
-		if print >= 1<<fingerprintBits {
+		tag += r.rice(fingerprintRice, 1<<fingerprintBits-1)
+		if tag >= 1<<fingerprintBits {
 			r.failed = true
 			break
 		}
@@ -68,7 +68,7 @@ func (h *columnHead) eachID(part verified, bucket uint64, n uint32, tell func(pr
 		if r.failed {
 			break
 		}
-		tell(print, &postings)
+		tell(tag, &postings)
 	}
 	if r.failed {
 		return corruptf("table of ids: a bucket of %d bytes is damaged", len(in))
