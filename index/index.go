@@ -1,6 +1,6 @@
 // Package index answers, for one data file, which rows hold a token: (column, token) to a set of rows. An index lives in a sidecar,
 // one Puffin file a data file, that is built while the data file is written (Builder) and opened with one ranged read (Open). The
-// package knows no predicates and no tables; it answers one token at a time, exactly or "cannot say", and never wrongly: what it
+// package knows no predicates and no tables; it answers one token at a time, with the rows that certainly hold it and those that may, and never wrongly: what it
 // returns is either right or an error. index/FORMAT.md describes the sidecar byte by byte.
 package index
 
