@@ -236,6 +236,11 @@ func (f *bitmapFinisher) gatherIDs() {
 	}
 }
 
+// blocksOf returns in how many blocks of so many rows each rows lie.
+func blocksOf(rows, each uint32) uint32 {
+	return uint32((uint64(rows) + uint64(each) - 1) / uint64(each))
+}
+
 // appendBitmap appends bytes with a bit for each number, the lowest first, set for those in runs.
 func appendBitmap(dst []byte, runs []rowRun, bytes int) []byte {
 	start := len(dst)

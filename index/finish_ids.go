@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/apache/iceberg-go/puffin"
+
+	"github.com/firnlog/firn/index/bitstream"
 )
 
 // The table of ids. A token's 64-bit hash (xxhash64, seed 0) gives its bucket, by multiplication with the number of buckets, and, with its lowest
@@ -48,13 +50,13 @@ const (
 // idBits returns how many bits the postings of an id take as rows and as blocks.
 func (f *bitmapFinisher) idBits(rows []uint32) (exact, coarse int) {
 	if len(rows) == 1 {
-		exact = 2 + int(widthOf(f.rows))
+		exact = 2 + int(bitstream.Width(uint64(f.rows)))
 	} else {
-		exact = 3 + numbersBits(rows, widthOf(f.rows))
+		exact = 3 + numbersBits(rows, bitstream.Width(uint64(f.rows)))
 	}
 	var buffer [mostIDRows]uint32
 	blocks := distinctBlocks(buffer[:0], rows, f.head.blockRows)
-	width := widthOf(blocksOf(f.rows, f.head.blockRows))
+	width := bitstream.Width(uint64(blocksOf(f.rows, f.head.blockRows)))
 	if len(blocks) == 1 {
 		return exact, 1 + int(width)
 	}
@@ -74,7 +76,7 @@ func distinctBlocks(dst, rows []uint32, blockRows uint32) []uint32 {
 // numbersBits returns how many bits writeNumbers writes.
 func numbersBits(numbers []uint32, width uint) int {
 	_, n := riceOf(numbers)
-	return gammaBits(uint32(len(numbers)-1)) + int(width) + riceParameter + n
+	return bitstream.GammaBits(uint64(len(numbers)-1)) + int(width) + riceParameter + n
 }
 
 // riceOf returns the better of two parameters for the differences of numbers, and how many bits they take with it.
@@ -84,9 +86,9 @@ func riceOf(numbers []uint32) (k uint, n int) {
 	low := uint(max(bits.Len32(mean)-1, 0))
 	bitsLow, bitsHigh := 0, 0
 	for i := 1; i <= last; i++ {
-		d := numbers[i] - numbers[i-1] - 1
-		bitsLow += riceBits(d, low)
-		bitsHigh += riceBits(d, low+1)
+		d := uint64(numbers[i] - numbers[i-1] - 1)
+		bitsLow += bitstream.RiceBits(d, low)
+		bitsHigh += bitstream.RiceBits(d, low+1)
 	}
 	if bitsHigh < bitsLow {
 		return low + 1, bitsHigh
@@ -95,13 +97,13 @@ func riceOf(numbers []uint32) (k uint, n int) {
 }
 
 // writeNumbers writes two numbers or more, which ascend.
-func writeNumbers(w *bitWriter, numbers []uint32, width uint) {
+func writeNumbers(w *bitstream.Writer, numbers []uint32, width uint) {
 	k, _ := riceOf(numbers)
-	w.gamma(uint32(len(numbers) - 1))
-	w.bits(uint64(numbers[0]), width)
-	w.bits(uint64(k), riceParameter)
+	w.Gamma(uint64(len(numbers) - 1))
+	w.Bits(uint64(numbers[0]), width)
+	w.Bits(uint64(k), riceParameter)
 	for i := 1; i < len(numbers); i++ {
-		w.rice(numbers[i]-numbers[i-1]-1, k)
+		w.Rice(uint64(numbers[i]-numbers[i-1]-1), k)
 	}
 }
 
@@ -113,27 +115,27 @@ func (f *bitmapFinisher) writeIDs(file *puffin.Writer) error {
 	}
 	slices.SortFunc(f.ids, func(a, b idItem) int { return cmp.Compare(a.hash, b.hash) })
 	h.idBuckets = (uint64(len(f.ids)) + idsPerBucket - 1) / idsPerBucket
-	w, ends := bitWriter{out: f.out[:0]}, f.starts[:0]
+	w, ends := bitstream.Writer{Out: f.out[:0]}, f.starts[:0]
 	for next, bucket := 0, uint64(0); bucket < h.idBuckets; bucket++ {
 		end := next
 		for end < len(f.ids) && bucketOf(f.ids[end].hash, h.idBuckets) == bucket {
 			end++
 		}
 		f.writeBucket(&w, f.ids[next:end])
-		ends = append(ends, uint32(len(w.out)))
+		ends = append(ends, uint32(len(w.Out)))
 		next = end
 	}
-	f.out, f.starts = w.out, ends
-	h.bucketsPerPart = max(1, h.idBuckets*idPartBytes/uint64(len(w.out)+2*len(ends)))
+	f.out, f.starts = w.Out, ends
+	h.bucketsPerPart = max(1, h.idBuckets*idPartBytes/uint64(len(w.Out)+2*len(ends)))
 	for h.bucketsPerPart > 1 && longestPart(ends, h.bucketsPerPart) > 1<<16-1 {
 		h.bucketsPerPart /= 2
 	}
 	h.wideOffsets = longestPart(ends, h.bucketsPerPart) > 1<<16-1
-	blob := bytes.NewBuffer(make([]byte, headerBytes, headerBytes+len(w.out)+4*len(ends)))
+	blob := bytes.NewBuffer(make([]byte, headerBytes, headerBytes+len(w.Out)+4*len(ends)))
 	h.idParts = h.idParts[:0]
 	for first := uint64(0); first < h.idBuckets; first += h.bucketsPerPart {
 		start := blob.Len()
-		f.writeIDPart(blob, w.out, ends, int(first), int(min(first+h.bucketsPerPart, h.idBuckets)))
+		f.writeIDPart(blob, w.Out, ends, int(first), int(min(first+h.bucketsPerPart, h.idBuckets)))
 		h.idParts = appendPartOf(h.idParts, blob.Bytes()[headerBytes:], int64(start-headerBytes))
 	}
 	var err error
@@ -177,40 +179,40 @@ func (f *bitmapFinisher) writeIDPart(blob *bytes.Buffer, buckets []byte, ends []
 }
 
 // writeBucket writes ids, which are in the order of their hashes.
-func (f *bitmapFinisher) writeBucket(w *bitWriter, ids []idItem) {
+func (f *bitmapFinisher) writeBucket(w *bitstream.Writer, ids []idItem) {
 	slices.SortStableFunc(ids, func(a, b idItem) int { return cmp.Compare(fingerprint(a.hash), fingerprint(b.hash)) })
-	w.gamma(uint32(len(ids)) + 1)
+	w.Gamma(uint64(len(ids)) + 1)
 	last := uint32(0)
 	for i := range ids {
 		now := fingerprint(ids[i].hash)
-		w.rice(now-last, fingerprintRice)
+		w.Rice(uint64(now-last), fingerprintRice)
 		last = now
 		f.writeID(w, f.idRows[ids[i].rows:ids[i].rows+uint32(ids[i].count)])
 	}
-	w.align()
+	w.Align()
 }
 
 // writeID writes the postings of an id.
-func (f *bitmapFinisher) writeID(w *bitWriter, rows []uint32) {
+func (f *bitmapFinisher) writeID(w *bitstream.Writer, rows []uint32) {
 	exact, coarse := f.idBits(rows)
 	if exact <= coarse || uint32(len(rows)) <= f.head.exactRows {
 		if len(rows) == 1 {
-			w.bits(idRow, 2)
-			w.bits(uint64(rows[0]), widthOf(f.rows))
+			w.Bits(idRow, 2)
+			w.Bits(uint64(rows[0]), bitstream.Width(uint64(f.rows)))
 			return
 		}
-		w.bits(idRows, 3)
-		writeNumbers(w, rows, widthOf(f.rows))
+		w.Bits(idRows, 3)
+		writeNumbers(w, rows, bitstream.Width(uint64(f.rows)))
 		return
 	}
 	var buffer [mostIDRows]uint32
 	blocks := distinctBlocks(buffer[:0], rows, f.head.blockRows)
-	width := widthOf(blocksOf(f.rows, f.head.blockRows))
+	width := bitstream.Width(uint64(blocksOf(f.rows, f.head.blockRows)))
 	if len(blocks) == 1 {
-		w.bits(idBlock, 1)
-		w.bits(uint64(blocks[0]), width)
+		w.Bits(idBlock, 1)
+		w.Bits(uint64(blocks[0]), width)
 		return
 	}
-	w.bits(idBlocks, 3)
+	w.Bits(idBlocks, 3)
 	writeNumbers(w, blocks, width)
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/firnlog/firn/index/bitstream"
 )
 
 // lookupID finds the rows that may hold a token in the table of ids.
@@ -56,21 +58,21 @@ func (h *columnHead) eachID(part verified, bucket uint64, n uint32, tell func(ta
 	if err != nil {
 		return err
 	}
-	r := &bitReader{in: in}
-	tag := uint32(0)
-	for count := r.gamma() - 1; count > 0 && !r.failed; count-- {
-		tag += r.rice(fingerprintRice, 1<<fingerprintBits-1)
+	r := &bitstream.Reader{In: in}
+	tag := uint64(0)
+	for count := r.Gamma() - 1; count > 0 && !r.Failed(); count-- {
+		tag += r.Rice(fingerprintRice)
 		if tag >= 1<<fingerprintBits {
-			r.failed = true
+			r.Fail()
 			break
 		}
 		postings := h.readID(r, n)
-		if r.failed {
+		if r.Failed() {
 			break
 		}
-		tell(tag, &postings)
+		tell(uint32(tag), &postings)
 	}
-	if r.failed {
+	if r.Failed() {
 		return corruptf("table of ids: a bucket of %d bytes is damaged", len(in))
 	}
 	return nil
@@ -109,15 +111,15 @@ type idPostings struct {
 }
 
 // readID takes the postings of an id.
-func (h *columnHead) readID(r *bitReader, n uint32) (p idPostings) {
+func (h *columnHead) readID(r *bitstream.Reader, n uint32) (p idPostings) {
 	blocks := blocksOf(n, h.blockRows)
 	switch {
-	case r.bits(1) == 0:
+	case r.Bits(1) == 0:
 		p.blocks = true
 		p.single[0] = readNumber(r, blocks)
-	case r.bits(1) == 0:
+	case r.Bits(1) == 0:
 		p.single[0] = readNumber(r, n)
-	case r.bits(1) == 0:
+	case r.Bits(1) == 0:
 		p.numbers = readNumbers(r, n)
 	default:
 		p.blocks = true
@@ -143,29 +145,29 @@ func (p *idPostings) rows(n, blockRows uint32) *RowSet {
 }
 
 // readNumber takes a number below values.
-func readNumber(r *bitReader, values uint32) uint32 {
-	v := uint32(r.bits(widthOf(values)))
+func readNumber(r *bitstream.Reader, values uint32) uint32 {
+	v := uint32(r.Bits(bitstream.Width(uint64(values))))
 	if v >= values {
-		r.failed = true
+		r.Fail()
 	}
 	return v
 }
 
 // readNumbers takes what writeNumbers wrote: numbers that ascend, below values.
-func readNumbers(r *bitReader, values uint32) []uint32 {
-	count := r.gamma() + 1
+func readNumbers(r *bitstream.Reader, values uint32) []uint32 {
+	count := r.Gamma() + 1
 	number := readNumber(r, values)
-	k := uint(r.bits(riceParameter))
-	if count > mostIDRows || r.failed {
-		r.failed = true
+	k := uint(r.Bits(riceParameter))
+	if count > mostIDRows || r.Failed() {
+		r.Fail()
 		return nil
 	}
 	numbers := make([]uint32, 1, count)
 	numbers[0] = number
 	for range count - 1 {
-		next := uint64(number) + 1 + uint64(r.rice(k, values))
-		if next >= uint64(values) || r.failed {
-			r.failed = true
+		next := uint64(number) + 1 + r.Rice(k)
+		if next >= uint64(values) || r.Failed() {
+			r.Fail()
 			return nil
 		}
 		number = uint32(next)

@@ -72,7 +72,7 @@ func (p *rowPatterns) set(row uint32, t *tokenTable, text []byte) {
 	s.rows++
 	p.rows[row] = number + 1
 	if s.rows == sampledRows && s.sampleLength == 0 {
-		sample := cutText(text)
+		sample := CutSample(text)
 		s.sample, s.sampleLength = uint32(len(p.texts)), uint32(len(sample))
 		p.texts = append(p.texts, sample...)
 	}
@@ -116,8 +116,8 @@ func (p *rowPatterns) wordsOf(s *wordSet) []uint32 {
 	return p.words[s.words : s.words+s.size]
 }
 
-// cutText cuts a text to sampleBytes, at a rune.
-func cutText(text []byte) []byte {
+// CutSample cuts a text to 256 bytes, at a rune: what is kept or shown of it as the sample of a pattern.
+func CutSample(text []byte) []byte {
 	if len(text) <= sampleBytes {
 		return text
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/index"
@@ -227,7 +226,7 @@ func (f *patternFile) fetchSamples(ctx context.Context, list []*spotView, picks 
 		byRow[wanted[i]] = picks[v.pick].out
 	}
 	return f.readRows(ctx, f.of().field, wanted, func(c *format.Column, at int32, row uint32) {
-		byRow[row].Sample = string(cutSample(c.Texts[at]))
+		byRow[row].Sample = string(index.CutSample(c.Texts[at]))
 	})
 }
 
@@ -240,17 +239,4 @@ func (f *patternFile) readRows(ctx context.Context, field format.Field, rows []u
 			use(&b.Columns[0], i, b.Ordinals[i])
 		}
 	})
-}
-
-// cutSample cuts a text to 256 bytes, at a rune.
-func cutSample(text []byte) []byte {
-	const most = 256
-	if len(text) <= most {
-		return text
-	}
-	n := most
-	for n > most-utf8.UTFMax && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n]
 }

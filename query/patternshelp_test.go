@@ -33,7 +33,7 @@ func (tt *testTable) truePatterns(q Request, column string) (patterns []Pattern,
 		}
 		id := signer.Signature([]byte(text))
 		if byID[id] == nil {
-			sample := string(cutSample([]byte(text)))
+			sample := string(index.CutSample([]byte(text)))
 			byID[id] = &Pattern{ID: PatternID(id), First: timestampOf(rec).UTC(), Sample: sample, Template: Template(sample)}
 		}
 		byID[id].Count++
@@ -97,7 +97,7 @@ func (tt *testTable) fakeIndexes(e *Engine, column string, least uint32, breaks 
 				if !known {
 					n = uint32(len(f.patterns))
 					places[id] = n
-					f.patterns = append(f.patterns, index.Pattern{ID: id, Sample: string(cutSample([]byte(text)))})
+					f.patterns = append(f.patterns, index.Pattern{ID: id, Sample: string(index.CutSample([]byte(text)))})
 				}
 				f.patterns[n].Rows++
 			}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+
+	"github.com/firnlog/firn/index/bitstream"
 )
 
 // Points say which blocks may hold a value. They are a sorted table of fingerprints, one for each distinct value, each with the list of its blocks;
@@ -63,11 +65,11 @@ func (c *Collector) AppendPoints(b []byte, rate float64) []byte {
 	buckets := bucketsOf(distinct)
 	table := len(b)
 	b = append(b, make([]byte, 4*buckets)...)
-	w := pointsWriter{bits: bitWriter{out: b}, rest: rest, space: distinct << rest, blocks: uint64(len(c.presence.some))}
+	w := pointsWriter{bits: bitstream.Writer{Out: b}, rest: rest, space: distinct << rest, blocks: uint64(len(c.presence.some))}
 	data := len(b)
 	pairs := c.pairs
 	for bucket := range buckets {
-		binary.LittleEndian.PutUint32(w.bits.out[table+4*bucket:], uint32(len(w.bits.out)-data))
+		binary.LittleEndian.PutUint32(w.bits.Out[table+4*bucket:], uint32(len(w.bits.Out)-data))
 		n, _ := slices.BinarySearchFunc(pairs, uint64(bucket+1)<<(rest+bucketBits), func(pair, end uint64) int {
 			if fingerprint(pair, w.space) < end {
 				return -1
@@ -77,12 +79,12 @@ func (c *Collector) AppendPoints(b []byte, rate float64) []byte {
 		w.bucket(uint64(bucket)<<(rest+bucketBits), pairs[:n])
 		pairs = pairs[n:]
 	}
-	return w.bits.out
+	return w.bits.Out
 }
 
 // pointsWriter writes buckets.
 type pointsWriter struct {
-	bits   bitWriter
+	bits   bitstream.Writer
 	rest   uint
 	space  uint64
 	blocks uint64
@@ -97,14 +99,13 @@ func (w *pointsWriter) bucket(base uint64, pairs []uint64) {
 			count++
 		}
 	}
-	w.bits.gamma(count + 1)
+	w.bits.Gamma(count + 1)
 	for start := 0; start < len(pairs); {
 		mark, end := fingerprint(pairs[start], w.space), start+1
 		for end < len(pairs) && fingerprint(pairs[end], w.space) == mark {
 			end++
 		}
-		w.bits.unary((mark - base) >> w.rest)
-		w.bits.write(mark-base, w.rest)
+		w.bits.Rice(mark-base, w.rest)
 		base = mark + 1
 		w.list = w.list[:0]
 		for _, pair := range pairs[start:end] {
@@ -114,49 +115,43 @@ func (w *pointsWriter) bucket(base uint64, pairs []uint64) {
 		w.writeBlocks(slices.Compact(w.list))
 		start = end
 	}
-	w.bits.align()
+	w.bits.Align()
 }
 
 // writeBlocks writes which blocks have a value: 0 and the number of the only one; 10 and the list of several; 11 and a bit for each block.
 func (w *pointsWriter) writeBlocks(list []uint64) {
 	if len(list) == 1 {
-		w.bits.write(0, 1)
-		w.bits.write(list[0], widthOf(w.blocks))
+		w.bits.Bits(0, 1)
+		w.bits.Bits(list[0], bitstream.Width(w.blocks))
 		return
 	}
-	size, next := gammaBits(uint64(len(list)-1)), uint64(0)
+	size, next := bitstream.GammaBits(uint64(len(list)-1)), uint64(0)
 	for _, block := range list {
-		size += gammaBits(block - next + 1)
+		size += bitstream.GammaBits(block - next + 1)
 		next = block + 1
 	}
-	w.bits.write(1, 1)
-	if next = 0; size > w.blocks {
-		w.bits.write(1, 1)
+	w.bits.Bits(1, 1)
+	if next = 0; uint64(size) > w.blocks {
+		w.bits.Bits(1, 1)
 		for _, block := range list {
 			for ; next < block; next++ {
-				w.bits.write(0, 1)
+				w.bits.Bits(0, 1)
 			}
-			w.bits.write(1, 1)
+			w.bits.Bits(1, 1)
 			next++
 		}
 		for ; next < w.blocks; next++ {
-			w.bits.write(0, 1)
+			w.bits.Bits(0, 1)
 		}
 		return
 	}
-	w.bits.write(0, 1)
-	w.bits.gamma(uint64(len(list) - 1))
+	w.bits.Bits(0, 1)
+	w.bits.Gamma(uint64(len(list) - 1))
 	for _, block := range list {
-		w.bits.gamma(block - next + 1)
+		w.bits.Gamma(block - next + 1)
 		next = block + 1
 	}
 }
-
-// widthOf returns how many bits the number of a block takes.
-func widthOf(blocks uint64) uint { return uint(bits.Len64(max(blocks, 1) - 1)) }
-
-// gammaBits returns how many bits gamma writes.
-func gammaBits(v uint64) uint64 { return 2*uint64(bits.Len64(v)) - 1 }
 
 // DecodePoints decodes what AppendPoints appended. b must not change afterwards. Of the fingerprints it checks only the places; whether they make sense is
 // found out by Mark and Check. Errors: ErrCorrupt.
@@ -240,13 +235,13 @@ func (p *Points) bucket(i int, choose func(mark uint64) []bool) (count uint64, e
 	if 4*i+4 < len(p.offsets) {
 		end = binary.LittleEndian.Uint32(p.offsets[4*i+4:])
 	}
-	r := bitReader{in: p.data[start:end]}
+	r := bitstream.Reader{In: p.data[start:end]}
 	base := uint64(i) << (p.rest + bucketBits)
 	limit := base + 1<<(p.rest+bucketBits)
-	count = r.gamma() - 1
+	count = r.Gamma() - 1
 	for range count {
-		mark := base + (r.unary()<<p.rest | r.read(p.rest))
-		if r.failed || mark >= limit {
+		mark := base + r.Rice(p.rest)
+		if r.Failed() || mark >= limit {
 			return 0, corruptf("bucket %d of points is damaged", i)
 		}
 		base = mark + 1
@@ -254,18 +249,18 @@ func (p *Points) bucket(i int, choose func(mark uint64) []bool) (count uint64, e
 			return 0, corruptf("bucket %d of points is damaged", i)
 		}
 	}
-	if r.failed || uint64(len(r.in))*8-r.pos >= 8 {
+	if r.Failed() || r.Left() >= 8 {
 		return 0, corruptf("bucket %d of points has a wrong length", i)
 	}
 	return count, nil
 }
 
 // readBlocks reads what writeBlocks wrote, and marks the blocks unless may is nil.
-func (p *Points) readBlocks(r *bitReader, may []bool) bool {
+func (p *Points) readBlocks(r *bitstream.Reader, may []bool) bool {
 	blocks := uint64(len(p.some))
-	if r.read(1) == 0 {
-		block := r.read(widthOf(blocks))
-		if r.failed || block >= blocks {
+	if r.Bits(1) == 0 {
+		block := r.Bits(bitstream.Width(blocks))
+		if r.Failed() || block >= blocks {
 			return false
 		}
 		if may != nil {
@@ -273,21 +268,21 @@ func (p *Points) readBlocks(r *bitReader, may []bool) bool {
 		}
 		return true
 	}
-	if r.read(1) == 1 {
+	if r.Bits(1) == 1 {
 		for block := range blocks {
-			if r.read(1) == 1 && may != nil {
+			if r.Bits(1) == 1 && may != nil {
 				may[block] = true
 			}
-			if r.failed {
+			if r.Failed() {
 				return false
 			}
 		}
 		return true
 	}
-	n, next := r.gamma()+1, uint64(0)
+	n, next := r.Gamma()+1, uint64(0)
 	for range n {
-		block := next + r.gamma() - 1
-		if r.failed || block >= blocks {
+		block := next + r.Gamma() - 1
+		if r.Failed() || block >= blocks {
 			return false
 		}
 		if may != nil {
