@@ -138,23 +138,22 @@ func OptionsFromProperties(props map[string]string, textColumns map[string]int) 
 
 // ParseKinds reads the kinds of index of a column, "bitmap,bloom" for instance, into a ColumnSpec without name and id.
 func ParseKinds(text string) (ColumnSpec, error) {
-	var spec ColumnSpec
-	none := false
+	given, err := parseKinds(text, KindBitmap, KindBloom)
+	return ColumnSpec{Bitmap: given[KindBitmap], Bloom: given[KindBloom]}, err
+}
+
+// parseKinds reads some of two kinds of index, with commas between them, or KindNone alone.
+func parseKinds(text, first, second string) (given map[string]bool, err error) {
+	given = map[string]bool{}
 	for _, word := range strings.Split(text, ",") {
-		switch strings.ToLower(strings.TrimSpace(word)) {
-		case KindBitmap:
-			spec.Bitmap = true
-		case KindBloom:
-			spec.Bloom = true
-		case KindNone:
-			none = true
-		default:
-			return ColumnSpec{}, fmt.Errorf("%w: %q is no kind of index; give %s, %s, both with a comma between them, or %s",
-				ErrInvalidOptions, word, KindBitmap, KindBloom, KindNone)
+		kind := strings.ToLower(strings.TrimSpace(word))
+		if kind != first && kind != second && kind != KindNone {
+			return nil, fmt.Errorf("%w: %q is no kind of index here; give %s, %s, both with a comma between them, or %s", ErrInvalidOptions, word, first, second, KindNone)
 		}
+		given[kind] = true
 	}
-	if none && (spec.Bitmap || spec.Bloom) {
-		return ColumnSpec{}, fmt.Errorf("%w: %q says %s and more", ErrInvalidOptions, text, KindNone)
+	if given[KindNone] && len(given) > 1 {
+		return nil, fmt.Errorf("%w: %q says %s and more", ErrInvalidOptions, text, KindNone)
 	}
-	return spec, nil
+	return given, nil
 }

@@ -114,23 +114,6 @@ func checkFit(e expression.Expression, spec ValueSpec, column ValueColumn) error
 
 // ParseValueKinds reads the kinds of value index of an expression, "bloom,range" for instance, into a ValueSpec without expression and id.
 func ParseValueKinds(text string) (ValueSpec, error) {
-	var spec ValueSpec
-	none := false
-	for _, word := range strings.Split(text, ",") {
-		switch strings.ToLower(strings.TrimSpace(word)) {
-		case KindBloom:
-			spec.Bloom = true
-		case KindRange:
-			spec.Range = true
-		case KindNone:
-			none = true
-		default:
-			return ValueSpec{}, fmt.Errorf("%w: %q is no kind of value index; give %s, %s, both with a comma between them, or %s",
-				ErrInvalidOptions, word, KindBloom, KindRange, KindNone)
-		}
-	}
-	if none && (spec.Bloom || spec.Range) {
-		return ValueSpec{}, fmt.Errorf("%w: %q says %s and more", ErrInvalidOptions, text, KindNone)
-	}
-	return spec, nil
+	given, err := parseKinds(text, KindBloom, KindRange)
+	return ValueSpec{Bloom: given[KindBloom], Range: given[KindRange]}, err
 }

@@ -211,7 +211,7 @@ func TestValueProperties(t *testing.T) {
 	}, specs)
 	for expr, test := range map[string][2]string{
 		"attrs": {"bloom", "is a map"}, "log_msg": {"range", "compared as text"}, "map_keys(attrs)": {"range", "keys are not compared"}, "map_keys(status)": {"bloom", "is no map"},
-		"json_extract(attrs,'$')": {"bloom", "only a text column"}, "odd": {"bloom", "cannot read"}, "status": {"bitmap", "no kind of value index"},
+		"json_extract(attrs,'$')": {"bloom", "only a text column"}, "odd": {"bloom", "cannot read"}, "status": {"bitmap", "no kind of index here"},
 		"lower(log_msg)": {"bloom", "no function"}, "status ": {"bloom,none", "and more"},
 	} {
 		_, err := ValuesFromProperties(map[string]string{PropertyValuePrefix + expr: test[0]}, columns)

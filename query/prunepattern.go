@@ -13,14 +13,26 @@ func (p *planner) askPatterns(ctx context.Context, f *filePlan) (bool, error) {
 	if len(asking) == 0 || f.sidecarName == "" || f.bounds.may.Cardinality() <= fewPatternRows {
 		return true, nil
 	}
+	_, err := p.withSidecar(ctx, f, asking, func(sidecar *index.Sidecar) error {
+		return p.lookUpPatterns(ctx, f, p.engine.patternsOf(sidecar), asking)
+	})
+	if err != nil {
+		return false, err
+	}
+	return f.conclude(stageTokenBitmap, p.bound.root), nil
+}
+
+// withSidecar asks the file's sidecar about leaves, and notes if that cannot be done. What the sidecar said before it failed holds. The only errors are those
+// of the context. The caller holds f.mu.
+func (p *planner) withSidecar(ctx context.Context, f *filePlan, about []*leaf, ask func(*index.Sidecar) error) (asked bool, err error) {
 	sidecar, problem, err := p.engine.openSidecar(ctx, f)
 	if err != nil {
 		return false, err
 	}
 	if problem == "" {
 		defer p.engine.cache.remeasure(sidecarKey(f.sidecarName))
-		if err = p.lookUpPatterns(ctx, f, p.engine.patternsOf(sidecar), asking); err == nil {
-			return f.conclude(stageTokenBitmap, p.bound.root), nil
+		if err = ask(sidecar); err == nil {
+			return true, nil
 		}
 		if ctx.Err() != nil {
 			return false, ctx.Err()
@@ -28,10 +40,10 @@ func (p *planner) askPatterns(ctx context.Context, f *filePlan) (bool, error) {
 		problem = p.engine.dropSidecar(f, err)
 	}
 	f.problem = problem
-	for _, l := range asking {
+	for _, l := range about {
 		f.note(l.id, noteProblem, string(problem))
 	}
-	return f.conclude(stageTokenBitmap, p.bound.root), nil
+	return false, nil
 }
 
 // patternLeaves returns the open leaves that name a pattern, and notes why no index can help with some.

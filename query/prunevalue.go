@@ -52,26 +52,13 @@ func (p *planner) pruneByValues(ctx context.Context, f *filePlan) (bool, error) 
 	if len(asks) == 0 || f.sidecarName == "" || f.problem != "" {
 		return true, nil
 	}
-	sidecar, problem, err := p.engine.openSidecar(ctx, f)
-	if err != nil {
-		return false, err
+	leaves := make([]*leaf, len(asks))
+	for i, a := range asks {
+		leaves[i] = a.leaf
 	}
-	if problem == "" {
-		defer p.engine.cache.remeasure(sidecarKey(f.sidecarName))
-		err = p.askValues(ctx, f, sidecar, asks)
-		if ctx.Err() != nil {
-			return false, ctx.Err()
-		}
-		if err != nil {
-			problem = p.engine.dropSidecar(f, err)
-		}
-	}
-	if problem != "" {
-		f.problem = problem
-		for _, a := range asks {
-			f.note(a.leaf.id, noteProblem, string(problem))
-		}
-		return f.skipped == "", nil
+	asked, err := p.withSidecar(ctx, f, leaves, func(sidecar *index.Sidecar) error { return p.askValues(ctx, f, sidecar, asks) })
+	if err != nil || !asked {
+		return err == nil && f.skipped == "", err
 	}
 	return f.conclude(stageValueIndex, p.bound.root), nil
 }

@@ -58,7 +58,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"create", "web", "--index-value", "level=range"}, "compared as text"},
 		{[]string{"create", "web", "--index-value", "nosuch=bloom"}, "no column"},
 		{[]string{"create", "web", "--index-value", "lower(level)=bloom"}, "no function"},
-		{[]string{"create", "web", "--index-value", "level=bitmap"}, "no kind of value index"},
+		{[]string{"create", "web", "--index-value", "level=bitmap"}, "no kind of index here"},
 		{[]string{"create", "web", "--partition-by", "nosuch"}, "no such column"},
 		{[]string{"create", "no/slash"}, "no/slash"},
 		{[]string{"inspect"}, "Usage"},
