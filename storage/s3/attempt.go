@@ -102,7 +102,8 @@ func (s *Store) judge(c call, a *attempts, err error) (pause time.Duration, agai
 		return 0, true
 	case v.noCredentials:
 		return s.pause(a.made), s.authorized.Load() && a.made < min(fewAttempts, s.options.MaxAttempts)
-	case v.perhaps:
+	case v.perhaps, s.wrote.Load() && c.api == "PutObject" && codeOf(err) == "AccessDenied":
+		// The latter is also what a server on a file system says if the directory that it writes to is removed at that moment.
 		return s.pause(a.made), a.made < min(fewAttempts, s.options.MaxAttempts)
 	case !v.passing:
 		return 0, false

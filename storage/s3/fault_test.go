@@ -255,6 +255,22 @@ func testLostAnswer(t *testing.T, server *testservers.Server, parts int, match f
 	require.Zero(t, pending(t, direct, "once", "always", "never", "unknown"))
 }
 
+// TestDeniedInPassing checks that a denial is not the end for a store that was allowed to write before, and is for one that was not.
+func TestDeniedInPassing(t *testing.T) {
+	onServers(t, func(t *testing.T, server *testservers.Server) {
+		s, proxy := throughProxy(t, server, func(*Options) {})
+		denied := func() {
+			proxy.Inject(faultproxy.Rule{Match: method(http.MethodPut), Times: 1, Action: faultproxy.Status(403, "AccessDenied")})
+		}
+		denied()
+		require.ErrorContains(t, storage.WriteObject(t.Context(), s, "a/first", []byte("x")), "AccessDenied")
+		require.NoError(t, storage.WriteObject(t.Context(), s, "a/second", []byte("x")))
+		denied()
+		require.NoError(t, storage.WriteObject(t.Context(), s, "a/third", []byte("x")))
+		require.EqualValues(t, 2, proxy.Fired())
+	})
+}
+
 // TestFailedUpload checks that an upload that cannot succeed says so and leaves nothing.
 func TestFailedUpload(t *testing.T) {
 	onServers(t, func(t *testing.T, server *testservers.Server) {

@@ -45,6 +45,7 @@ type Store struct {
 	parts       sync.Pool     // of *[]byte with the capacity of a part
 	bucketSeen  atomic.Bool   // the bucket is known to exist
 	authorized  atomic.Bool   // credentials were obtained at least once
+	wrote       atomic.Bool   // an object was written: the credentials allow that
 
 	requests, retries, bytesRead, bytesWritten atomic.Int64
 }

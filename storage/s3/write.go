@@ -171,6 +171,7 @@ func (s *Store) putObject(ctx context.Context, name, id string, data []byte) err
 		_, err := s.client.PutObject(ctx, in)
 		if err == nil {
 			s.bytesWritten.Add(int64(len(data)))
+			s.wrote.Store(true)
 		}
 		return err
 	})
