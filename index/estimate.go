@@ -4,14 +4,15 @@ import "github.com/firnlog/firn/storage"
 
 // What is not known of a sidecar before it is opened.
 const (
-	tokenBytesPerRow = 8 // of the dictionary or the table of ids
+	openBytesPerRow  = 4 // of a whole sidecar of logs: 4 to 11
+	tokenBytesPerRow = 3 // of the dictionary or the table of ids: 2 to 8
 	leastTokenBytes  = 2 << 10
 	mostTokenBytes   = dictionaryPartBytes + idPartBytes/2 // a part of the dictionary, and often one of ids or of the column of patterns
 )
 
 // OpenBytes returns about how many bytes Open reads of the sidecar of a data file with so many rows.
 func OpenBytes(traits storage.Traits, rows uint32) int64 {
-	return min(int64(tailGuess(traits, int64(rows))), leastTail+int64(rows)*sidecarBytesPerRow)
+	return min(int64(tailGuess(traits, int64(rows))), leastTail+int64(rows)*openBytesPerRow)
 }
 
 // OpenHoldsBlooms says whether what Open reads probably holds the bloom filters, so that asking them costs nothing more.

@@ -50,8 +50,8 @@ func TestIndexesNeverLose(t *testing.T) {
 	}
 	n, seed := 60, uint64(1)
 	if os.Getenv("FIRN_TEST_LONG") != "" {
-		n = 320
-		lakes["large file"] = []int{120_000}
+		n = 300
+		lakes["large file"] = []int{60_000}
 		lakes["middle files"] = slices.Repeat([]int{6000}, 12)
 	}
 	if _, err := fmt.Sscan(os.Getenv("FIRN_SEED"), &seed); err == nil {
