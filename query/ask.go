@@ -167,6 +167,9 @@ func (p *planner) saved(f *filePlan, cost scanCost, part share, counting bool) f
 func (p *planner) mayAsk(ctx context.Context, f *filePlan, cost scanCost, part share) (*spending, choiceKind, error) {
 	price := p.price(f)
 	without := cost.footer + cost.columns*float64(part)
+	if p.engine.remote() {
+		without += float64(p.engine.store.traits.ReadGap) // a sidecar is one request, a data file is two: so many bytes are not worth another one
+	}
 	kind := choiceAsked
 	switch {
 	case p.request.ForceIndex:
