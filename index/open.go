@@ -15,7 +15,7 @@ const (
 	// tailBytes is how much of the end of a sidecar is read to open it; of one in a remote store, up to so many times what its traits say.
 	tailBytes     = 64 << 10
 	mostTailTimes = 2
-	// On logs the bloom filters of a column take two to three bytes a row, the whole sidecar about 36.
+	// On logs the bloom filters of a column take up to three bytes a row, the whole sidecar 4 to 11; small ones that come whole save a round trip.
 	bloomBytesPerRow   = 7 // per two rows
 	sidecarBytesPerRow = 40
 	remoteHeadGuess    = 16 << 10

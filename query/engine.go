@@ -215,15 +215,20 @@ func (e *Engine) sidecarProblem(f *filePlan, err error) *sidecarEntry {
 	case errors.Is(err, index.ErrUnknownVersion):
 		problem, remedy = ProblemUnknownVersion, "use the firn that wrote it, or build the index of this file again"
 	}
-	e.mu.Lock()
-	known := e.warned.Contains(f.sidecarName)
-	e.warned.Add(f.sidecarName, struct{}{})
-	e.mu.Unlock()
-	if !known {
+	if e.firstTrouble(f.sidecarName) {
 		e.log.Warn("index sidecar cannot be used; the data file is searched without it", "problem", string(problem), "sidecar", f.sidecarName,
 			"data_file", f.data.Path, "error", err, "remedy", remedy)
 	}
 	return &sidecarEntry{problem: problem, until: e.now().Add(problemMemory)}
+}
+
+// firstTrouble says whether nobody was warned about an object yet; the caller does.
+func (e *Engine) firstTrouble(name string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	known := e.warned.Contains(name)
+	e.warned.Add(name, struct{}{})
+	return !known
 }
 
 // dropSidecar remembers that a sidecar failed when it was asked for a token.

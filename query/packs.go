@@ -110,11 +110,7 @@ func (e *Engine) packProblem(location, name string, err error) *packEntry {
 	case errors.Is(err, index.ErrUnknownVersion):
 		problem, remedy = ProblemUnknownVersion, "use the firn that wrote it, or delete it and run maintain index"
 	}
-	e.mu.Lock()
-	known := e.warned.Contains(name)
-	e.warned.Add(name, struct{}{})
-	e.mu.Unlock()
-	if !known {
+	if e.firstTrouble(name) {
 		e.log.Warn("bloom pack cannot be used; the sidecars of its files are asked one by one", "problem", string(problem), "pack", name, "error", err, "remedy", remedy)
 	}
 	return &packEntry{problem: problem, until: e.now().Add(problemMemory)}

@@ -22,30 +22,6 @@ func (p *planner) askPatterns(ctx context.Context, f *filePlan) (bool, error) {
 	return f.conclude(stageTokenBitmap, p.bound.root), nil
 }
 
-// withSidecar asks the file's sidecar about leaves, and notes if that cannot be done. What the sidecar said before it failed holds. The only errors are those
-// of the context. The caller holds f.mu.
-func (p *planner) withSidecar(ctx context.Context, f *filePlan, about []*leaf, ask func(*index.Sidecar) error) (asked bool, err error) {
-	sidecar, problem, err := p.engine.openSidecar(ctx, f)
-	if err != nil {
-		return false, err
-	}
-	if problem == "" {
-		defer p.engine.cache.remeasure(sidecarKey(f.sidecarName))
-		if err = ask(sidecar); err == nil {
-			return true, nil
-		}
-		if ctx.Err() != nil {
-			return false, ctx.Err()
-		}
-		problem = p.engine.dropSidecar(f, err)
-	}
-	f.problem = problem
-	for _, l := range about {
-		f.note(l.id, noteProblem, string(problem))
-	}
-	return false, nil
-}
-
 // patternLeaves returns the open leaves that name a pattern, and notes why no index can help with some.
 func (p *planner) patternLeaves(f *filePlan) (asking []*leaf) {
 	for _, l := range f.activeLeaves(p.bound.root, nil) {

@@ -12,15 +12,30 @@ import (
 
 // pruneByTokens asks the file's sidecar about f.asking. It says whether candidates are left. The only errors are those of the context.
 func (p *planner) pruneByTokens(ctx context.Context, f *filePlan, ask *spending, cost scanCost) (bool, error) {
+	asked, err := p.withSidecar(ctx, f, f.asking, func(sidecar *index.Sidecar) error { return p.askSidecar(ctx, f, sidecar, ask, cost) })
+	if err != nil {
+		return false, err
+	}
+	if !asked {
+		for _, l := range f.asking {
+			f.choices[l.id] = choice{}
+		}
+	}
+	return f.skipped == "", nil
+}
+
+// withSidecar asks the file's sidecar about leaves, and notes if that cannot be done. What the sidecar said before it failed was checked, and holds. The only
+// errors are those of the context.
+func (p *planner) withSidecar(ctx context.Context, f *filePlan, about []*leaf, ask func(*index.Sidecar) error) (asked bool, err error) {
 	sidecar, problem, err := p.engine.openSidecar(ctx, f)
 	if err != nil {
 		return false, err
 	}
 	for again := true; problem == ""; again = false {
-		err = p.askSidecar(ctx, f, sidecar, ask, cost)
+		err = ask(sidecar)
 		p.engine.cache.remeasure(sidecarKey(f.sidecarName))
 		if err == nil {
-			return f.skipped == "", nil
+			return true, nil
 		}
 		if ctx.Err() != nil {
 			return false, ctx.Err()
@@ -32,15 +47,13 @@ func (p *planner) pruneByTokens(ctx context.Context, f *filePlan, ask *spending,
 			}
 			continue
 		}
-		// What the sidecar said before it failed was checked, and holds.
 		problem = p.engine.dropSidecar(f, err)
 	}
 	f.problem = problem
-	for _, l := range f.asking {
+	for _, l := range about {
 		f.note(l.id, noteProblem, string(problem))
-		f.choices[l.id] = choice{}
 	}
-	return f.skipped == "", nil
+	return false, nil
 }
 
 // tokenLeaves returns the open leaves that a token index may help with, and notes why it cannot help with the others.
