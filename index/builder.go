@@ -31,13 +31,9 @@ type columnBuilder struct {
 
 // NewBuilder returns an empty builder, or ErrInvalidOptions.
 func NewBuilder(o Options) (*Builder, error) {
-	o, err := o.withDefaults()
+	o, a, err := o.complete()
 	if err != nil {
 		return nil, err
-	}
-	a, err := analyzer.New(o.Analyzer)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidOptions, err)
 	}
 	b := &Builder{options: o, analyzer: a}
 	// A seed that nobody can know keeps people who choose what is logged from choosing tokens of one hash. It changes nothing that is written.

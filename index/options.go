@@ -59,9 +59,15 @@ const (
 
 // withDefaults checks the options and fills in what is zero.
 func (o Options) withDefaults() (Options, error) {
+	o, _, err := o.complete()
+	return o, err
+}
+
+// complete is withDefaults, and returns the analyzer too.
+func (o Options) complete() (Options, *analyzer.Analyzer, error) {
 	a, err := analyzer.New(o.Analyzer)
 	if err != nil {
-		return Options{}, fmt.Errorf("%w: %w", ErrInvalidOptions, err)
+		return Options{}, nil, fmt.Errorf("%w: %w", ErrInvalidOptions, err)
 	}
 	o.Analyzer = a.Params()
 	if o.FalsePositiveRate == 0 {
@@ -72,25 +78,25 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	switch {
 	case !(o.FalsePositiveRate >= 1e-6 && o.FalsePositiveRate <= 0.5):
-		return Options{}, fmt.Errorf("%w: the false positive rate is %v; give 0.000001 to 0.5", ErrInvalidOptions, o.FalsePositiveRate)
+		return Options{}, nil, fmt.Errorf("%w: the false positive rate is %v; give 0.000001 to 0.5", ErrInvalidOptions, o.FalsePositiveRate)
 	case !(o.BitmapFraction > 0 && o.BitmapFraction <= largestBitmapFraction):
-		return Options{}, fmt.Errorf("%w: the bitmap fraction is %v; give a number above 0 and at most %d", ErrInvalidOptions, o.BitmapFraction, largestBitmapFraction)
+		return Options{}, nil, fmt.Errorf("%w: the bitmap fraction is %v; give a number above 0 and at most %d", ErrInvalidOptions, o.BitmapFraction, largestBitmapFraction)
 	}
 	o.Columns = slices.Clone(o.Columns)
 	seen := map[int]bool{}
 	for _, c := range o.Columns {
 		if c.FieldID <= 0 || seen[c.FieldID] || int64(c.FieldID) > 1<<31-1 {
-			return Options{}, fmt.Errorf("%w: field id %d of column %q is not positive or twice there", ErrInvalidOptions, c.FieldID, c.Column)
+			return Options{}, nil, fmt.Errorf("%w: field id %d of column %q is not positive or twice there", ErrInvalidOptions, c.FieldID, c.Column)
 		}
 		if !c.Bitmap && !c.Bloom {
-			return Options{}, fmt.Errorf("%w: column %q gets neither bitmap nor bloom; leave it out", ErrInvalidOptions, c.Column)
+			return Options{}, nil, fmt.Errorf("%w: column %q gets neither bitmap nor bloom; leave it out", ErrInvalidOptions, c.Column)
 		}
 		seen[c.FieldID] = true
 	}
 	if o.Values, o.ValueBlockRows, err = checkValues(o.Values, o.ValueBlockRows); err != nil {
-		return Options{}, err
+		return Options{}, nil, err
 	}
-	return o, nil
+	return o, a, nil
 }
 
 // OptionsFromProperties reads the Options of a table from its properties. textColumns are its string columns by name, with their

@@ -33,13 +33,9 @@ type PackFilters map[int]*Filter
 // NewPackBuilder returns a builder of packs of one partition, of those columns of the options that have bloom filters, with the options' analyzer.
 // Errors: ErrInvalidOptions.
 func NewPackBuilder(partition string, o Options) (*PackBuilder, error) {
-	o, err := o.withDefaults()
+	o, a, err := o.complete()
 	if err != nil {
 		return nil, err
-	}
-	a, err := analyzer.New(o.Analyzer)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidOptions, err)
 	}
 	b := &PackBuilder{partition: partition, analyzer: a}
 	for _, c := range o.Columns {

@@ -54,6 +54,9 @@ func (p *rowPatterns) memoryBytes() int64 {
 
 // set says which words a row has: those of the table's present row. A row that was told already, with a part of its texts, is told anew.
 func (p *rowPatterns) set(row uint32, t *tokenTable, text []byte) {
+	if p.full {
+		return
+	}
 	if int(row) < len(p.rows) {
 		p.sets[p.rows[row]-1].rows-- // only the last row comes again
 	}
