@@ -169,7 +169,7 @@ func (c *cursor) load(ctx context.Context, view *fileView, piece []format.RowRan
 	r.hits.Add(int64(len(rows)))
 	r.spanned.Add(span)
 	disorder := false
-	if need := r.limit - r.matched.Load(); int64(len(rows)) > need && r.scan.planner.time.Type != format.TypeInvalid {
+	if need := r.needed(); int64(len(rows)) > need && r.scan.planner.time.Type != format.TypeInvalid {
 		if rows, kept, disorder, err = c.trim(ctx, view, rows, kept, int(need)); err != nil {
 			return nil, err
 		}

@@ -9,7 +9,7 @@ import (
 // pieceRows says how many candidates the next piece should have: as many as are likely to be needed, and few at first.
 func (c *cursor) pieceRows() int64 {
 	r, size := c.reading, c.sizes()
-	need := r.limit - r.matched.Load()
+	need := r.needed()
 	remote := r.scan.planner.engine.remote()
 	if c.view.bounds.decided() {
 		if r.byRows() || remote { // the rows behind those that are needed would have to be read to find out that they are: see trim
@@ -35,6 +35,9 @@ func (c *cursor) pieceRows() int64 {
 	return int64(min(max(1.25*float64(need)/yield, float64(size.first)), most))
 }
 
+// needed is how many more rows are to be handed out: at least one, as files that were opened ahead may still be read at the moment when the last row is.
+func (r *reading) needed() int64 { return max(1, r.limit-r.matched.Load()) }
+
 // pieceSpan says how many rows the next piece should span, if pieces are cut by rows.
 func (c *cursor) pieceSpan(need int64, size pieceSizes) int64 {
 	if c.reading.spanned.Load() == 0 {
@@ -48,7 +51,7 @@ func (c *cursor) pieceSpan(need int64, size pieceSizes) int64 {
 	return int64(min(max(1.25*float64(need)/density, float64(size.first)), most))
 }
 
-// next1 takes the next piece off, and returns how many rows were gone through with it.
+// nextPiece takes the next piece off, and returns how many rows were gone through with it.
 func (c *cursor) nextPiece() (piece []format.RowRange, span int64) {
 	n := c.pieceRows()
 	if c.reading.byRows() && !c.view.bounds.decided() {

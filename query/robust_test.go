@@ -230,3 +230,19 @@ func TestCacheLoadsOnceAndStaysSmall(t *testing.T) {
 type size int64
 
 func (s size) SizeInMemory() int64 { return int64(s) }
+
+// A file that was opened ahead may still be read at the moment when the last row is handed out.
+func TestFileBegunAfterLastRow(t *testing.T) {
+	ctx := context.Background()
+	tt := makeTable(t, rand.New(rand.NewPCG(31, 0)), tableSpec{files: 2, rowsPerFile: 300})
+	for _, order := range []Order{NewestFirst, OldestFirst} {
+		scan, err := NewEngine(tt.store, EngineOptions{}).Plan(ctx, tt.table, Request{Limit: 1, Order: order})
+		require.NoError(t, err)
+		r := scan.newReading(false)
+		r.matched.Store(1)
+		m := &merger{reading: r, newest: order == NewestFirst}
+		flight := m.start(ctx, 0).flights[0]
+		m.wg.Wait()
+		require.NoError(t, flight.err)
+	}
+}
