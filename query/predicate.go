@@ -107,6 +107,19 @@ type Contains struct {
 	Text   string
 }
 
+// TokenPrefix is true if one of the tokens of the column's text begins with Text, compared without case. Text is one token.
+type TokenPrefix struct {
+	Column Column
+	Text   string
+}
+
+// Regexp is true if the regular expression Expr (RE2 syntax, as package regexp reads it) matches somewhere in the column's text. An invalid UTF-8 byte of the text
+// is U+FFFD to it.
+type Regexp struct {
+	Column Column
+	Expr   string
+}
+
 // HasPattern is true if the column's text has this pattern: see Pattern. The column must be one of text, not a key of attrs.
 type HasPattern struct {
 	Column Column
