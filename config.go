@@ -26,6 +26,7 @@ type Config struct {
 	S3          S3Config     `yaml:"s3"`
 	HDFS        HDFSConfig   `yaml:"hdfs"`
 	Cache       *CacheConfig `yaml:"cache"`
+	Memory      MemoryConfig `yaml:"memory"`
 }
 
 // S3Config are the settings of a lake on S3; see S3Options.
@@ -69,6 +70,12 @@ type CacheConfig struct {
 	Bytes   ByteSize `yaml:"bytes"`
 	Objects int      `yaml:"objects"`
 	Memory  ByteSize `yaml:"memory"`
+}
+
+// MemoryConfig bounds what is kept in memory between searches; see WithCache and WithCacheEntries.
+type MemoryConfig struct {
+	CacheBytes   ByteSize `yaml:"cache_bytes"`
+	CacheEntries int      `yaml:"cache_entries"`
 }
 
 // ByteSize is a number of bytes, in YAML a number or a text such as 20GiB or 500MB.
@@ -216,6 +223,7 @@ func WithConfig(c Config) Option {
 			User: c.HDFS.User, ConfDir: c.HDFS.ConfDir, Addresses: c.HDFS.WebHDFS, Replication: c.HDFS.Replication,
 			Kerberos: webhdfs.Kerberos{Principal: k.Principal, Keytab: k.Keytab, CCache: k.TicketCache, Krb5Conf: k.Krb5Conf},
 		}
+		o.cacheBytes, o.cacheEntries = int64(c.Memory.CacheBytes), c.Memory.CacheEntries
 		if c.Cache != nil {
 			o.diskCache = &cache.Options{Dir: c.Cache.Dir, Bytes: int64(c.Cache.Bytes), Objects: c.Cache.Objects, MemoryBytes: int64(c.Cache.Memory)}
 		}

@@ -31,6 +31,7 @@ cache:
   bytes: 20GiB
   objects: 1000
   memory: ${SIZE}
+memory: {cache_bytes: 64MiB, cache_entries: 500}
 `), lookup)
 	require.NoError(t, err)
 	require.Equal(t, Config{
@@ -38,9 +39,12 @@ cache:
 		S3: S3Config{
 			Endpoint: "http://127.0.0.1:9000", SecretAccessKey: "a: b # $x", RequestTimeout: Duration(30 * time.Second), MaxAttempts: 7,
 		},
-		HDFS:  HDFSConfig{NameNodes: []string{"a:1", "b:2"}, Kerberos: &KerberosConfig{Principal: "firn@EXAMPLE", Keytab: "cost $5"}},
-		Cache: &CacheConfig{Dir: "/var/cache/firn", Bytes: 20 << 30, Objects: 1000, Memory: 3 << 20},
+		HDFS:   HDFSConfig{NameNodes: []string{"a:1", "b:2"}, Kerberos: &KerberosConfig{Principal: "firn@EXAMPLE", Keytab: "cost $5"}},
+		Cache:  &CacheConfig{Dir: "/var/cache/firn", Bytes: 20 << 30, Objects: 1000, Memory: 3 << 20},
+		Memory: MemoryConfig{CacheBytes: 64 << 20, CacheEntries: 500},
 	}, c)
+	o := newOptions([]Option{WithConfig(c)})
+	require.Equal(t, []int64{64 << 20, 500}, []int64{o.cacheBytes, int64(o.cacheEntries)})
 
 	for text, want := range map[string]string{
 		"lake: x\nlaek: y\n":                `line 2: "laek" is not a setting here`,

@@ -79,7 +79,9 @@ func openLake(ctx context.Context, p place, raw StoreCloser, o options) (*Lake, 
 		}
 		return nil, err
 	}
-	engine := query.NewEngine(store, query.EngineOptions{CacheBytes: o.cacheBytes, Parallelism: o.parallelism, Logger: o.logger})
+	engine := query.NewEngine(store, query.EngineOptions{
+		CacheBytes: o.cacheBytes, CacheEntries: o.cacheEntries, Parallelism: o.parallelism, Logger: o.logger, Now: o.now,
+	})
 	return &Lake{raw: raw, store: store, catalog: c, engine: engine, opts: o}, nil
 }
 
@@ -178,6 +180,9 @@ func (l *Lake) scan(ctx context.Context, table, text string, r Request) (*Scan, 
 	}
 	return l.engine.Plan(ctx, t, r)
 }
+
+// CacheStats tells what the lake keeps in memory between searches, and how that has served. The disk cache is apart from it.
+func (l *Lake) CacheStats() CacheStats { return l.engine.CacheStats() }
 
 // Verify checks everything that a table's metadata and indexes claim against its data. It reads the storage itself, not the disk cache.
 func (l *Lake) Verify(ctx context.Context, t *Table, opts VerifyOptions) (*VerifyReport, error) {

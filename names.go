@@ -124,6 +124,10 @@ type (
 	Row = query.Row
 	// Stats tells what a search cost and why.
 	Stats = query.Stats
+	// CacheStats tells what a lake keeps in memory between searches.
+	CacheStats = query.CacheStats
+	// CacheCounts tells about one kind of thing that is kept.
+	CacheCounts = query.CacheCounts
 	// Explanation tells how a search was pruned.
 	Explanation = query.Explanation
 

@@ -28,9 +28,11 @@ type Option func(*options)
 type options struct {
 	logger      *slog.Logger
 	now         func() time.Time
-	cacheBytes  int64
 	parallelism int
 	mustExist   bool
+
+	cacheBytes   int64
+	cacheEntries int
 
 	catalog     string
 	catalogName string
@@ -62,8 +64,11 @@ func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l 
 // WithClock gives the clock. The default is time.Now.
 func WithClock(now func() time.Time) Option { return func(o *options) { o.now = now } }
 
-// WithCache bounds the memory for opened indexes and file footers. The default is 256 MiB.
+// WithCache bounds the memory for what is kept between searches: lists of files, opened indexes and file footers (see Lake.CacheStats). The default is 256 MiB.
 func WithCache(bytes int64) Option { return func(o *options) { o.cacheBytes = bytes } }
+
+// WithCacheEntries bounds how many lists of files, opened indexes and file footers are kept between searches. The default is 65,536.
+func WithCacheEntries(n int) Option { return func(o *options) { o.cacheEntries = n } }
 
 // WithParallelism bounds how many files one search or check works on at once. The default follows the number of CPUs.
 func WithParallelism(n int) Option { return func(o *options) { o.parallelism = n } }

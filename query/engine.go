@@ -61,9 +61,10 @@ type Request struct {
 
 // Defaults of EngineOptions.
 const (
-	DefaultCacheBytes = 256 << 20
-	DefaultReadBytes  = 256 << 20
-	minParallelism    = 8
+	DefaultCacheBytes   = 256 << 20
+	DefaultCacheEntries = 1 << 16
+	DefaultReadBytes    = 256 << 20
+	minParallelism      = 8
 )
 
 // EngineOptions tunes an Engine. The zero value gives the defaults.
@@ -72,15 +73,16 @@ const (
 // many files at once as the store serves requests (Traits.Parallel, which also bounds the requests of all scans together), and Parallelism only
 // bounds how many of them decode at the same time.
 type EngineOptions struct {
-	CacheBytes  int64            // memory for opened sidecars and Parquet footers; default 256 MiB
-	Parallelism int              // files, or pieces of files, worked on at once by one scan; default twice the number of CPUs, at least 8 (1)
-	ReadBytes   int64            // memory for what was read of data files of a remote store and is not decoded yet; default 256 MiB
-	Logger      *slog.Logger     // told about unusable sidecars; nil discards
-	Now         func() time.Time // the clock, for durations and for trying unusable sidecars again; nil is time.Now
+	CacheBytes   int64            // memory for what is kept between searches: see CacheStats; default 256 MiB
+	CacheEntries int              // how many things are kept (a sidecar, a footer, a list of files are one each); default 65,536
+	Parallelism  int              // files, or pieces of files, worked on at once by one scan; default twice the number of CPUs, at least 8 (1)
+	ReadBytes    int64            // memory for what was read of data files of a remote store and is not decoded yet; default 256 MiB
+	Logger       *slog.Logger     // told about unusable sidecars; nil discards
+	Now          func() time.Time // the clock, for durations and for trying unusable sidecars again; nil is time.Now
 }
 
 // Engine plans and runs searches over the tables of one store. It is safe for concurrent use and meant to live long: it keeps
-// opened sidecars and Parquet footers in a cache that is bounded in bytes.
+// opened sidecars, Parquet footers and lists of files in a cache that is bounded in bytes and in entries; the least recently used go first.
 type Engine struct {
 	store       *meteredStore
 	cache       *cache
@@ -104,7 +106,10 @@ func NewEngine(store storage.Store, opts EngineOptions) *Engine {
 	if opts.CacheBytes <= 0 {
 		opts.CacheBytes = DefaultCacheBytes
 	}
-	e.cache = newCache(opts.CacheBytes)
+	if opts.CacheEntries <= 0 {
+		opts.CacheEntries = DefaultCacheEntries
+	}
+	e.cache = newCache(opts.CacheBytes, opts.CacheEntries)
 	if e.parallelism <= 0 {
 		e.parallelism = max(minParallelism, 2*runtime.GOMAXPROCS(0))
 	}
@@ -125,13 +130,18 @@ func NewEngine(store storage.Store, opts EngineOptions) *Engine {
 	return e
 }
 
+// CacheStats tells what the engine's cache holds and how it has served.
+func (e *Engine) CacheStats() CacheStats { return e.cache.stats() }
+
 // remote says whether a request to the store costs a round trip.
 func (e *Engine) remote() bool { return e.store.traits.Remote }
 
 // Keys of the cache.
 
-func fileKey(name, schemaKey string) string { return "file\x00" + name + "\x00" + schemaKey }
-func sidecarKey(name string) string         { return "sidecar\x00" + name }
+func fileKey(name, schemaKey string) cacheKey {
+	return cacheKey{kind: kindFooter, name: name, variant: schemaKey}
+}
+func sidecarKey(name string) cacheKey { return cacheKey{kind: kindSidecar, name: name} }
 
 // openFile opens a data file, or takes it from the cache.
 func (e *Engine) openFile(ctx context.Context, f *filePlan, schema *format.Schema, schemaKey string) (*format.File, error) {

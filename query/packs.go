@@ -48,8 +48,10 @@ func (e *packEntry) SizeInMemory() int64 {
 	return fixed + e.pack.SizeInMemory()
 }
 
-func packsKey(location string) string { return "packs\x00" + location }
-func packKey(name string) string      { return "pack\x00" + name }
+func packsKey(location string) cacheKey {
+	return cacheKey{kind: kindPack, name: location, variant: "list"}
+}
+func packKey(name string) cacheKey { return cacheKey{kind: kindPack, name: name} }
 
 // listPacks returns the packs of an index location (a name in the store) that count, by partition: from the cache, or with one listing.
 func (e *Engine) listPacks(ctx context.Context, location string) (map[string][]index.PackName, error) {
@@ -104,7 +106,7 @@ func (e *Engine) packProblem(location, name string, err error) *packEntry {
 	switch {
 	case errors.Is(err, storage.ErrNotExist):
 		problem, remedy = ProblemMissing, "none: it was dropped, a newer one will be found in a minute"
-		e.cache.drop(packsKey(location))
+		e.cache.remove(packsKey(location))
 	case errors.Is(err, index.ErrCorrupt):
 		problem, remedy = ProblemCorrupt, "delete it and run maintain index"
 	case errors.Is(err, index.ErrUnknownVersion):
@@ -121,20 +123,6 @@ func (e *Engine) dropPack(location, name string, err error) IndexProblem {
 	entry := e.packProblem(location, name, err)
 	e.cache.replace(packKey(name), entry)
 	return entry.problem
-}
-
-// drop forgets a value.
-func (c *cache) drop(key string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.entries.Remove(key)
-}
-
-// has says whether the cache holds a value now.
-func (c *cache) has(key string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.entries.Contains(key)
 }
 
 // PackReport tells what bloom packs did for a search.

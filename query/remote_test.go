@@ -157,7 +157,7 @@ func TestRemoteReadingStops(t *testing.T) {
 					if err == nil {
 						_, err = scan.Count(ctx)
 					}
-					fresh.cache = newCache(1)
+					fresh.cache = newCache(1, 100)
 				}
 				require.ErrorIs(t, err, context.DeadlineExceeded)
 				require.Equal(t, after, time.Since(start))

@@ -178,7 +178,7 @@ func TestCancellation(t *testing.T) {
 }
 
 func TestCacheLoadsOnceAndStaysSmall(t *testing.T) {
-	c := newCache(1000)
+	c := newCache(1000, 30)
 	var n hitCounter
 	var loads atomic.Int64
 	ctx := context.Background()
@@ -186,7 +186,7 @@ func TestCacheLoadsOnceAndStaysSmall(t *testing.T) {
 	for range 20 {
 		go func() {
 			defer func() { done <- struct{}{} }()
-			v, err := c.get(ctx, "a", &n, nil, func() (sized, error) {
+			v, err := c.get(ctx, cacheKey{name: "a"}, &n, nil, func() (sized, error) {
 				loads.Add(1)
 				time.Sleep(5 * time.Millisecond)
 				return size(100), nil
@@ -202,17 +202,26 @@ func TestCacheLoadsOnceAndStaysSmall(t *testing.T) {
 	require.EqualValues(t, 1, loads.Load())
 	require.EqualValues(t, 19, n.hits.Load())
 	for i := range 50 {
-		_, err := c.get(ctx, string(rune('b'+i)), &n, nil, func() (sized, error) { return size(90), nil })
+		_, err := c.get(ctx, cacheKey{kind: kindSidecar, name: string(rune('b' + i))}, &n, nil, func() (sized, error) { return size(90), nil })
 		require.NoError(t, err)
 		require.LessOrEqual(t, c.bytes, int64(1000))
 	}
 	require.Equal(t, 11, c.entries.Len())
+	require.Equal(t, CacheCounts{Misses: 50, Evictions: 39, Entries: 11, Bytes: 990}, c.stats().Sidecars)
+	for i := range 50 {
+		_, err := c.get(ctx, cacheKey{kind: kindFooter, name: string(rune('b' + i))}, &n, nil, func() (sized, error) { return size(1), nil })
+		require.NoError(t, err)
+	}
+	require.Equal(t, CacheCounts{Misses: 50, Evictions: 20, Entries: 30, Bytes: 30}, c.stats().Footers)
+	require.Equal(t, CacheCounts{Misses: 50, Evictions: 50}, c.stats().Sidecars)
+	require.Equal(t, CacheStats{LimitBytes: 1000, LimitEntries: 30, Bytes: 30, Entries: 30, Plans: CacheCounts{Hits: 19, Misses: 1, Evictions: 1},
+		Footers: c.stats().Footers, Sidecars: c.stats().Sidecars}, c.stats())
 
 	// Who waits for a load that is given up loads by himself.
 	cancelled, cancel := context.WithCancel(ctx)
 	loading := make(chan struct{})
 	go func() {
-		_, _ = c.get(cancelled, "x", &n, nil, func() (sized, error) {
+		_, _ = c.get(cancelled, cacheKey{name: "x"}, &n, nil, func() (sized, error) {
 			close(loading)
 			<-cancelled.Done()
 			return nil, cancelled.Err()
@@ -221,7 +230,7 @@ func TestCacheLoadsOnceAndStaysSmall(t *testing.T) {
 	}()
 	<-loading
 	time.AfterFunc(5*time.Millisecond, cancel)
-	v, err := c.get(ctx, "x", &n, nil, func() (sized, error) { return size(1), nil })
+	v, err := c.get(ctx, cacheKey{name: "x"}, &n, nil, func() (sized, error) { return size(1), nil })
 	require.NoError(t, err)
 	require.EqualValues(t, 1, v)
 	<-done
