@@ -144,6 +144,11 @@ func (l *Lake) Plan(ctx context.Context, t *Table, r Request) (*Scan, error) {
 	return l.engine.Plan(ctx, t, r)
 }
 
+// Query plans a question to a table, for rows, numbers or groups, and returns the answer that is still to be run.
+func (l *Lake) Query(ctx context.Context, t *Table, q Query, o AskOptions) (*Answer, error) {
+	return l.engine.Ask(ctx, t, q, o)
+}
+
 // Search yields the rows of a table, as it is now, that match a query text (see Parse) and a request, whose Predicate is added to the text.
 func (l *Lake) Search(ctx context.Context, table, text string, r Request) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {

@@ -61,6 +61,8 @@ var (
 	ErrSyntax = query.ErrSyntax
 	// ErrInvalidRequest says that a request does not fit the table, for example an unknown column.
 	ErrInvalidRequest = query.ErrInvalidRequest
+	// ErrMemory says that an answer needs more memory than Limits.Memory.
+	ErrMemory = query.ErrMemory
 )
 
 // DefaultColumns returns the columns that every table begins with.
@@ -122,6 +124,14 @@ type (
 	Task = query.Task
 	// Row is one row of a result.
 	Row = query.Row
+	// Query is a question for rows, numbers or groups; see Lake.Query.
+	Query = query.Query
+	// AskOptions say how a Query is run.
+	AskOptions = query.AskOptions
+	// Limits bound what an answer may cost.
+	Limits = query.Limits
+	// Answer is a planned Query; it may be run, explained and asked what it cost.
+	Answer = query.Answer
 	// Stats tells what a search cost and why.
 	Stats = query.Stats
 	// CacheStats tells what a lake keeps in memory between searches.

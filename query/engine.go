@@ -57,6 +57,7 @@ type Request struct {
 	// ForceIndex asks the sidecars of all files before anything is read, also where that is expected to cost more than it saves: for readers of
 	// Tasks, for tests and for comparisons. NoIndex wins.
 	ForceIndex bool
+	Limits     Limits // what the search may cost; see Scan.Partial. Memory is not looked at.
 }
 
 // Defaults of EngineOptions.

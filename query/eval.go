@@ -239,16 +239,20 @@ func (l *leaf) textTrue(t []byte, s *analyzer.Scanner) bool {
 // mapLeaf evaluates a leaf over the entries of one key.
 func (e *evaluator) mapLeaf(l *leaf, m *format.Entries, in, out []int32) []int32 {
 	for _, row := range in {
-		var value []byte
-		for i := m.Offsets[row]; i < m.Offsets[row+1]; i++ {
-			if bytes.Equal(m.Keys[i], l.key) {
-				value = m.Values[i]
-				break
-			}
-		}
+		value := mapValue(m, l.key, int(row))
 		if l.kind == leafNull && value == nil || l.kind != leafNull && value != nil && l.textTrue(value, &e.scanner) {
 			out = append(out, row)
 		}
 	}
 	return out
+}
+
+// mapValue returns the value of a key in a row of a map column; nil if there is none.
+func mapValue(m *format.Entries, key []byte, row int) []byte {
+	for i := m.Offsets[row]; i < m.Offsets[row+1]; i++ {
+		if bytes.Equal(m.Keys[i], key) {
+			return m.Values[i]
+		}
+	}
+	return nil
 }

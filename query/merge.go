@@ -36,7 +36,13 @@ func (r *reading) run(ctx context.Context, emit func(c *chunk, row int32) bool) 
 	if len(r.scan.files) == 0 {
 		return ctx.Err()
 	}
-	ctx = withCounters(ctx, &r.counts)
+	ctx, end := r.begin(ctx)
+	defer end()
+	return r.forgive(ctx, r.merge(ctx, emit))
+}
+
+// merge is run without limits of time, bytes and decoded rows.
+func (r *reading) merge(ctx context.Context, emit func(c *chunk, row int32) bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	m := &merger{reading: r, newest: r.scan.planner.request.Order == NewestFirst}
 	m.open.newest = m.newest
@@ -237,6 +243,9 @@ func (m *merger) fly(ctx context.Context, c *cursor, expected int64, load func(c
 	m.wg.Go(func() {
 		defer close(flight.done)
 		flight.err = m.reading.inSlot(ctx, func() (err error) {
+			if err = limiterOf(ctx).err(); err != nil {
+				return err
+			}
 			flight.chunk, err = load(ctx)
 			return err
 		})

@@ -88,6 +88,7 @@ func (s *meteredStore) ReadAt(ctx context.Context, name string, p []byte, off in
 	c.requests.Add(1)
 	if err == nil {
 		c.bytes.Add(int64(len(p)))
+		limiterOf(ctx).addBytes(int64(len(p)))
 	}
 	return err
 }
@@ -101,5 +102,6 @@ func (s *meteredStore) ReadTail(ctx context.Context, name string, p []byte) (int
 	c := countersOf(ctx)
 	c.requests.Add(1)
 	c.bytes.Add(int64(n))
+	limiterOf(ctx).addBytes(int64(n))
 	return n, size, err
 }

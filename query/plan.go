@@ -49,7 +49,8 @@ type planner struct {
 }
 
 // Plan prunes the table's files for a request. It reads metadata, sidecars and footers, no data pages. Errors: ErrInvalidRequest, ErrDeletes,
-// errors of damaged data files (format.ErrCorrupt) and of the storage. Trouble with sidecars is no error.
+// errors of damaged data files (format.ErrCorrupt) and of the storage. Trouble with sidecars is no error, and neither is a limit that planning reaches: the Scan
+// then has no rows, and Scan.Partial says why.
 //
 // With a Limit, the stages that need the data file itself (value bloom filters, row-group and page bounds) wait until a reading reaches the file, and
 // so do sidecars, but for those of the first files in a remote store.
@@ -67,17 +68,14 @@ func (e *Engine) Plan(ctx context.Context, t *catalog.Table, r Request) (*Scan, 
 	for _, f := range s.fields {
 		p.outputs[f.ID] = true
 	}
-	ctx = withCounters(ctx, &s.planCounts)
-	packs := p.findPacks(ctx)
-	defer packs.end()
-	if s.all, err = p.pruneByMetadataAll(ctx); err != nil {
-		return nil, err
-	}
-	if err := p.pruneByPacks(ctx, packs, s.all); err != nil {
-		return nil, err
-	}
-	if err := p.pruneSurvivors(ctx, s.all); err != nil {
-		return nil, err
+	ctx, end := r.Limits.limit(ctx, true, 0, 0)
+	defer end()
+	if err := s.prune(withCounters(ctx, &s.planCounts)); err != nil {
+		if s.partial = reachedLimit(ctx, err); s.partial == "" {
+			return nil, err
+		}
+		s.planTime = e.now().Sub(start)
+		return s, nil
 	}
 	for _, f := range s.all {
 		if f.skipped == "" {
@@ -87,6 +85,20 @@ func (e *Engine) Plan(ctx context.Context, t *catalog.Table, r Request) (*Scan, 
 	s.sortFiles()
 	s.planTime = e.now().Sub(start)
 	return s, nil
+}
+
+// prune runs the stages of planning.
+func (s *Scan) prune(ctx context.Context) (err error) {
+	p := s.planner
+	packs := p.findPacks(ctx)
+	defer packs.end()
+	if s.all, err = p.pruneByMetadataAll(ctx); err != nil {
+		return err
+	}
+	if err := p.pruneByPacks(ctx, packs, s.all); err != nil {
+		return err
+	}
+	return p.pruneSurvivors(ctx, s.all)
 }
 
 func (e *Engine) newPlanner(t *catalog.Table, r Request) (*planner, error) {
@@ -312,6 +324,7 @@ type Scan struct {
 	files      []*filePlan    // those that Plan left, in the order in which they are read
 	planTime   time.Duration
 	planCounts counters
+	partial    string // which limit ended the planning
 
 	mu     sync.Mutex
 	latest *reading

@@ -23,16 +23,18 @@ type reading struct {
 	gate   cpuGate       // of a remote store: bounds the pieces that use the CPU
 	share  int           // of the requests of a remote store, that reading one of the files may make at once
 
-	decoded, matched atomic.Int64
-	checked, passed  atomic.Int64  // rows that the residual was checked for, and for which it was true
-	spanned, hits    atomic.Int64  // with a limit: rows that were gone through, those included that need not be looked at, and those of them that match
-	touched          []atomic.Bool // by position in scan.files: data pages were read
-	counting         bool
-	start            time.Time
+	decoded         decodedRows
+	matched         atomic.Int64
+	checked, passed atomic.Int64  // rows that the residual was checked for, and for which it was true
+	spanned, hits   atomic.Int64  // with a limit: rows that were gone through, those included that need not be looked at, and those of them that match
+	touched         []atomic.Bool // by position in scan.files: data pages were read
+	counting        bool
+	start           time.Time
 
-	mu   sync.Mutex
-	over bool
-	took time.Duration
+	mu      sync.Mutex
+	over    bool
+	took    time.Duration
+	partial string // which limit ended it
 }
 
 func (s *Scan) newReading(counting bool) *reading {
@@ -51,6 +53,26 @@ func (s *Scan) newReading(counting bool) *reading {
 	s.latest = r
 	s.mu.Unlock()
 	return r
+}
+
+// begin returns the context of the reading, with its counters and limits, and what ends it.
+func (r *reading) begin(ctx context.Context) (context.Context, context.CancelFunc) {
+	s := r.scan
+	ctx, end := s.planner.request.Limits.limit(ctx, r.counting, s.planTime, s.planCounts.bytes.Load())
+	r.decoded.limiter.Store(limiterOf(ctx))
+	return withCounters(ctx, &r.counts), end
+}
+
+// forgive returns nil, and remembers why the reading is not whole, if what ended it is a limit of the request.
+func (r *reading) forgive(ctx context.Context, err error) error {
+	why := reachedLimit(ctx, err)
+	if why == "" {
+		return err
+	}
+	r.mu.Lock()
+	r.partial = why
+	r.mu.Unlock()
+	return nil
 }
 
 // finish ends the reading.

@@ -31,32 +31,33 @@ func (s *Scan) Batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] 
 	return func(yield func(arrow.RecordBatch, error) bool) {
 		r := s.newReading(false)
 		defer r.finish()
-		b := batcher{scan: s, gatherer: newGatherer(s.fields), places: firstPlaces(len(s.fields)), yield: yield}
-		err := r.run(ctx, b.add)
-		if !b.stopped && err == nil && b.flush() {
-			return
-		}
-		if !b.stopped && err != nil {
-			yield(nil, err)
-		}
+		b := newBatcher(s.fields, s.arrow, yield)
+		b.end(r.run(ctx, func(c *chunk, row int32) bool { return b.add(c.batch, row) }))
 	}
 }
 
 // batcher gathers rows into record batches.
 type batcher struct {
-	scan     *Scan
+	fields   []format.Field
+	schema   *arrow.Schema // of fields
 	gatherer *gatherer
 	places   []int
-	chunk    *chunk
-	rows     []int32 // of chunk, not gathered yet
+	batch    *format.Batch
+	rows     []int32 // of batch, not gathered yet
 	yield    func(arrow.RecordBatch, error) bool
 	stopped  bool
 }
 
-func (b *batcher) add(c *chunk, row int32) bool {
-	if b.chunk != c {
+// newBatcher returns a batcher of batches with these fields.
+func newBatcher(fields []format.Field, schema *arrow.Schema, yield func(arrow.RecordBatch, error) bool) *batcher {
+	return &batcher{fields: fields, schema: schema, gatherer: newGatherer(fields), places: firstPlaces(len(fields)), yield: yield}
+}
+
+// add adds a row, and says whether the consumer wants more.
+func (b *batcher) add(batch *format.Batch, row int32) bool {
+	if b.batch != batch {
 		b.gather()
-		b.chunk = c
+		b.batch = batch
 	}
 	b.rows = append(b.rows, row)
 	if b.gatherer.rows+len(b.rows) >= batchRows {
@@ -65,9 +66,19 @@ func (b *batcher) add(c *chunk, row int32) bool {
 	return true
 }
 
+// end hands out what is left, and the error that ended the reading if there is one.
+func (b *batcher) end(err error) {
+	if !b.stopped && err == nil && b.flush() {
+		return
+	}
+	if !b.stopped && err != nil {
+		b.yield(nil, err)
+	}
+}
+
 func (b *batcher) gather() {
 	if len(b.rows) > 0 {
-		b.gatherer.add(b.chunk.batch, b.places, b.rows)
+		b.gatherer.add(b.batch, b.places, b.rows)
 		b.rows = b.rows[:0]
 	}
 }
@@ -78,8 +89,8 @@ func (b *batcher) flush() bool {
 	if b.gatherer.rows == 0 {
 		return true
 	}
-	record, err := b.gatherer.batch().ToArrow(b.scan.arrow, memory.DefaultAllocator)
-	b.gatherer = newGatherer(b.scan.fields)
+	record, err := b.gatherer.batch().ToArrow(b.schema, memory.DefaultAllocator)
+	b.gatherer = newGatherer(b.fields)
 	ok := b.yield(record, err) && err == nil
 	b.stopped = !ok
 	return ok
@@ -88,33 +99,53 @@ func (b *batcher) flush() bool {
 // ArrowSchema returns the schema of Batches: the table's, projected to the requested columns.
 func (s *Scan) ArrowSchema() *arrow.Schema { return s.arrow }
 
+// Partial returns why the latest reading, or the planning, is not whole although it ended without an error: because one of Request.Limits was reached; else "".
+func (s *Scan) Partial() string {
+	s.mu.Lock()
+	r := s.latest
+	s.mu.Unlock()
+	if s.partial != "" || r == nil {
+		return s.partial
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.partial
+}
+
 // Count returns how many rows match, regardless of the limit. Rows that are certain are counted without being read.
 func (s *Scan) Count(ctx context.Context) (int64, error) {
 	r := s.newReading(true)
 	defer r.finish()
-	ctx = withCounters(ctx, &r.counts)
+	ctx, end := r.begin(ctx)
+	defer end()
+	err := r.forgive(ctx, r.count(ctx))
+	return r.matched.Load(), err
+}
+
+// count adds the matching rows to r.matched.
+func (r *reading) count(ctx context.Context) error {
+	s := r.scan
 	counts := make([]int64, len(s.files))
 	pieces := make([][]countPiece, len(s.files))
 	if err := s.planner.earnCounts(ctx, s.files); err != nil {
-		return 0, err
+		return err
 	}
 	err := s.planner.parallel(ctx, len(s.files), func(ctx context.Context, i int) (err error) {
 		counts[i], pieces[i], err = r.countKnown(ctx, i)
+		r.matched.Add(counts[i])
 		return err
 	})
 	if err != nil {
-		return 0, err
+		return err
 	}
 	var work []countPiece
 	for i := range pieces {
-		r.matched.Add(counts[i])
 		work = append(work, pieces[i]...)
 	}
-	err = s.planner.parallel(ctx, len(work), func(ctx context.Context, i int) error {
+	return s.planner.parallel(ctx, len(work), func(ctx context.Context, i int) error {
 		w := work[i]
 		return r.check(ctx, w.file, w.position, w.rows, nil, func(_ *format.Batch, hits []int32) { r.matched.Add(int64(len(hits))) })
 	})
-	return r.matched.Load(), err
 }
 
 // countPiece is a part of a file that must be read to be counted.

@@ -63,6 +63,10 @@ type Stats struct {
 	RowsDecoded   int64 `json:"rows_decoded"`   // rows of which at least one value was decoded
 	RowsMatched   int64 `json:"rows_matched"`   // rows handed out or counted
 
+	Groups       int64 `json:"groups,omitempty"`         // of an answer of groups, before its limit
+	RowsByFacts  int64 `json:"rows_by_facts,omitempty"`  // rows in an answer of groups of which no value was decoded: bounds, counts and indexes tell all of them
+	FilesByFacts int   `json:"files_by_facts,omitempty"` // files all of whose rows are among these
+
 	BytesRead int64 `json:"bytes_read"` // from storage, sidecars and footers included; what a cache answered costs nothing
 	Requests  int64 `json:"requests"`   // to storage, for reading
 
@@ -70,6 +74,8 @@ type Stats struct {
 	SidecarMisses int64 `json:"sidecar_cache_misses"`
 	FooterHits    int64 `json:"footer_cache_hits"` // Parquet footers found in the engine's cache
 	FooterMisses  int64 `json:"footer_cache_misses"`
+
+	Partial string `json:"partial,omitempty"` // which limit ended the reading (or the planning), so that the answer is not whole; see Limits
 
 	PlanMillis  float64 `json:"plan_ms"`  // time that Plan took
 	TotalMillis float64 `json:"total_ms"` // Plan plus the latest reading
@@ -95,7 +101,7 @@ func (s *Scan) Stats() Stats {
 		}
 		f.mu.Unlock()
 	}
-	st.Packs = s.planner.packs.get()
+	st.Packs, st.Partial = s.planner.packs.get(), s.Partial()
 	s.planCounts.addTo(&st)
 	st.PlanMillis = millis(s.planTime)
 	st.TotalMillis = st.PlanMillis
@@ -142,3 +148,13 @@ func (r *reading) addTo(st *Stats) {
 }
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// answerTally counts how an answer of groups was made.
+type answerTally struct {
+	groups, rowsByFacts int64
+	filesByFacts        int
+}
+
+func (t *answerTally) addTo(st *Stats) {
+	st.Groups, st.RowsByFacts, st.FilesByFacts = t.groups, t.rowsByFacts, t.filesByFacts
+}
