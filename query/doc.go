@@ -21,7 +21,9 @@
 //
 // Which file holds what:
 //
-//	predicate.go, text.go, parse.go     the predicates, printed and parsed
+//	query.go, predicate.go, normalize.go   questions and predicates, and their normal form
+//	text.go, textquery.go               both printed
+//	parse.go, parsepipe.go              both parsed
 //	bind.go, value.go, node.go          a predicate bound to a table's schema
 //	eval.go, match.go                   its truth, over vectors
 //	bounds.go, judge.go                 must and may: the algebra, and what statistics tell

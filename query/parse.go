@@ -30,19 +30,24 @@ const maxDepth = 250
 func Parse(text string) (Predicate, error) {
 	p := &parser{text: text}
 	p.next()
-	if p.err == nil && p.tok.kind == tokenEnd {
-		p.fail(0, "the query is empty; write * to ask for everything")
-		return nil, p.err
-	}
-	pred := p.parseOr()
+	pred := p.condition()
 	if p.err != nil {
 		return nil, p.err
 	}
+	return pred, nil
+}
+
+// condition reads up to the end of the text, or the first pipe.
+func (p *parser) condition() Predicate {
+	if p.err == nil && p.tok.kind == tokenEnd {
+		p.fail(0, "the query is empty; write * to ask for everything")
+		return nil
+	}
+	pred := p.parseOr()
 	if p.tok.kind == tokenClose {
 		p.fail(p.tok.start, "there is no ( that this ) closes; write \\) to search for the character")
-		return nil, p.err
 	}
-	return pred, nil
+	return pred
 }
 
 // SyntaxError says where and why a text is no predicate. It wraps ErrSyntax.
@@ -86,6 +91,7 @@ const (
 	tokenOr
 	tokenNot
 	tokenTerm
+	tokenPipe
 )
 
 // token is one element of the text; a term carries its predicate.
@@ -102,6 +108,7 @@ type parser struct {
 	tok   token
 	depth int
 	path  string // of the field that was read last
+	pipes bool   // are understood
 	err   error
 }
 
@@ -174,6 +181,8 @@ func (p *parser) parseUnary() Predicate {
 		p.fail(p.tok.start, "expected a condition, but the query ends here")
 	case tokenClose:
 		p.fail(p.tok.start, "expected a condition before )")
+	case tokenPipe:
+		p.fail(p.tok.start, "expected a condition before |")
 	default:
 		p.fail(p.tok.start, "expected a condition, not an operator; write \"AND\", \"OR\" or \"NOT\" in quotes to search for the word")
 	}
@@ -202,6 +211,13 @@ func (p *parser) next() {
 		p.pos++
 	case ')':
 		p.tok.kind = tokenClose
+		p.pos++
+	case '|':
+		if !p.pipes {
+			p.fail(p.pos, "expected a condition without pipes here; write \\| to search for the character")
+			return
+		}
+		p.tok.kind = tokenPipe
 		p.pos++
 	case '"':
 		start := p.pos

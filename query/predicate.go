@@ -137,17 +137,19 @@ type Not struct {
 	X Predicate
 }
 
-func (All) predicate()        {}
-func (HasToken) predicate()   {}
-func (Phrase) predicate()     {}
-func (HasPattern) predicate() {}
-func (Equal) predicate()      {}
-func (In) predicate()         {}
-func (Compare) predicate()    {}
-func (Between) predicate()    {}
-func (IsNull) predicate()     {}
-func (Prefix) predicate()     {}
-func (Contains) predicate()   {}
-func (And) predicate()        {}
-func (Or) predicate()         {}
-func (Not) predicate()        {}
+func (All) predicate()         {}
+func (HasToken) predicate()    {}
+func (Phrase) predicate()      {}
+func (HasPattern) predicate()  {}
+func (Equal) predicate()       {}
+func (In) predicate()          {}
+func (Compare) predicate()     {}
+func (Between) predicate()     {}
+func (IsNull) predicate()      {}
+func (Prefix) predicate()      {}
+func (TokenPrefix) predicate() {}
+func (Regexp) predicate()      {}
+func (Contains) predicate()    {}
+func (And) predicate()         {}
+func (Or) predicate()          {}
+func (Not) predicate()         {}

@@ -2,10 +2,12 @@ package query
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Binding strengths of printed predicates.
@@ -84,6 +86,28 @@ func (p Prefix) String() string { return p.Column.String() + ":" + valueText(p.T
 
 // String returns field:~"text".
 func (p Contains) String() string { return p.Column.String() + ":~" + quoteText(p.Text) }
+
+// String returns text*; of other columns than log_msg field:"text"*.
+func (p TokenPrefix) String() string {
+	plain := p.Text != "" && !strings.ContainsFunc(p.Text, func(r rune) bool { return !isWordRune(r) || r == utf8.RuneError })
+	switch {
+	case p.Column != Col(messageColumn):
+		return p.Column.String() + ":" + quoteText(p.Text) + "*"
+	case plain:
+		return p.Text + "*"
+	default:
+		return quoteText(p.Text) + "*"
+	}
+}
+
+// String returns /expr/; of other columns than log_msg field:/expr/.
+func (p Regexp) String() string {
+	expr := "/" + strings.ReplaceAll(normalExpr(p.Expr), "/", `\/`) + "/"
+	if p.Column == Col(messageColumn) {
+		return expr
+	}
+	return p.Column.String() + ":" + expr
+}
 
 // String returns _pattern:id, or for other columns than log_msg _pattern.column:id.
 func (p HasPattern) String() string {
@@ -187,9 +211,13 @@ func wordText(text string) string {
 	if i := strings.IndexByte(text, ':'); i >= 0 {
 		colon = i == 0 || (text[0] < '0' || text[0] > '9') && (!strings.HasPrefix(text[i:], "://") || strings.Contains(text, "$"))
 	}
-	return escape(text, func(r rune) bool {
+	escaped := escape(text, func(r rune) bool {
 		return unicode.IsSpace(r) || r == '"' || r == '(' || r == ')' || r == '*' || r == '\\' || colon && r == ':'
 	})
+	if strings.HasPrefix(escaped, "|") {
+		return `\` + escaped
+	}
+	return escaped
 }
 
 // valueText escapes a text so that it reads as one value behind a field's colon.
@@ -232,11 +260,22 @@ func formatValue(v any) string {
 		return string(v)
 	case time.Time:
 		return v.UTC().Format(time.RFC3339Nano)
+	case Ago:
+		return v.String()
 	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64)
+		return formatFloat(v, 64)
 	case float32:
-		return strconv.FormatFloat(float64(v), 'g', -1, 32)
+		return formatFloat(float64(v), 32)
 	default:
 		return fmt.Sprint(v)
 	}
+}
+
+// formatFloat prints a number in the shortest form that reads back to it, with an exponent where JSON has one.
+func formatFloat(f float64, bits int) string {
+	format := byte('f')
+	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		format = 'e'
+	}
+	return strconv.FormatFloat(f, format, -1, bits)
 }
