@@ -78,6 +78,9 @@ func (t *Table) IndexLocation() string {
 // MetadataLocation returns the URI of this view's metadata.json. Two views with the same one are the same.
 func (t *Table) MetadataLocation() string { return t.inner.MetadataLocation() }
 
+// UUID tells the table from every other, also from one of the same name that was dropped before it was made.
+func (t *Table) UUID() string { return t.inner.Metadata().TableUUID().String() }
+
 // Schema returns the current schema; each field, nested ones too, carries its Iceberg field id as metadata "PARQUET:field_id".
 func (t *Table) Schema() *arrow.Schema { return t.arrow }
 

@@ -170,41 +170,41 @@ func randomFacts(r *rand.Rand, records []record, field format.Field) facts {
 func TestFilesWithDeletesAndOfOtherFormatsAreRefused(t *testing.T) {
 	tt := makeTable(t, rand.New(rand.NewPCG(41, 0)), tableSpec{files: 1, rowsPerFile: 5})
 	e := NewEngine(tt.store, EngineOptions{})
-	p, err := e.newPlanner(tt.table, Request{})
+	p, err := e.newPlanner(t.Context(), tt.table, Request{})
 	require.NoError(t, err)
 	data := catalog.DataFile{Path: tt.files[0].uri, Format: "PARQUET", Rows: 5, HasDeletes: true}
-	err = p.admit(&filePlan{data: &data, rows: 5})
+	err = p.admit(&filePlan{listedFile: &listedFile{data: &data, rows: 5}})
 	require.ErrorIs(t, err, ErrDeletes)
 	require.ErrorContains(t, err, tt.files[0].uri)
 	data.HasDeletes, data.Format = false, "ORC"
-	require.ErrorIs(t, p.admit(&filePlan{data: &data, rows: 5}), format.ErrUnsupported)
+	require.ErrorIs(t, p.admit(&filePlan{listedFile: &listedFile{data: &data, rows: 5}}), format.ErrUnsupported)
 	data.Format, data.Path = "PARQUET", "s3://elsewhere/x.parquet"
-	require.ErrorContains(t, p.admit(&filePlan{data: &data, rows: 5}), "outside the store")
+	require.ErrorContains(t, p.admit(&filePlan{listedFile: &listedFile{data: &data, rows: 5, outside: true}}), "outside the store")
 }
 
 func TestPartitionsTellFacts(t *testing.T) {
 	field := format.Field{Name: "_timestamp", ID: 1, Type: format.TypeTimestamp}
 	app := format.Field{Name: "app", ID: 2, Type: format.TypeString}
-	p := &planner{partitions: []catalog.PartitionField{{Name: "log_date", Column: "_timestamp", Transform: "day"}, {Name: "app", Column: "app", Transform: "identity"}}}
+	p := &tableState{partitions: []catalog.PartitionField{{Name: "log_date", Column: "_timestamp", Transform: "day"}, {Name: "app", Column: "app", Transform: "identity"}}}
 	const day = int64(86_400_000_000)
-	f := &filePlan{rows: 10, data: &catalog.DataFile{Partition: map[string]any{"log_date": int32(-1), "app": "shop"}}}
+	f := &catalog.DataFile{Rows: 10, Partition: map[string]any{"log_date": int32(-1), "app": "shop"}}
 	require.Equal(t, facts{min: -day, max: int64(-1), rows: 10}, p.fileFacts(f, field))
 	require.Equal(t, facts{min: "shop", max: "shop", rows: 10}, p.fileFacts(f, app))
 
-	f.data.Lower, f.data.Upper = map[int]any{1: -day + 5, 2: "sho"}, map[int]any{1: int64(-7), 2: "shp"}
+	f.Lower, f.Upper = map[int]any{1: -day + 5, 2: "sho"}, map[int]any{1: int64(-7), 2: "shp"}
 	require.Equal(t, facts{min: -day + 5, max: int64(-7), rows: 10}, p.fileFacts(f, field))
 	require.Equal(t, facts{min: "shop", max: "shop", rows: 10}, p.fileFacts(f, app))
 
 	// Another engine partitioned by something else under these names.
-	f.data.Lower, f.data.Upper = map[int]any{1: 5 * day, 2: "a"}, map[int]any{1: 6 * day, 2: "b"}
+	f.Lower, f.Upper = map[int]any{1: 5 * day, 2: "a"}, map[int]any{1: 6 * day, 2: "b"}
 	require.Equal(t, facts{min: 5 * day, max: 6 * day, rows: 10, nulls: -1}, p.fileFacts(f, field))
 	require.Equal(t, facts{min: "a", max: "b", rows: 10, nulls: -1}, p.fileFacts(f, app))
-	f.data.Partition["app"] = int32(7)
+	f.Partition["app"] = int32(7)
 	require.Equal(t, facts{min: "a", max: "b", rows: 10, nulls: -1}, p.fileFacts(f, app))
 
-	f.data.Lower, f.data.Upper, f.data.Partition["app"] = nil, nil, nil
+	f.Lower, f.Upper, f.Partition["app"] = nil, nil, nil
 	require.Equal(t, facts{rows: 10, nulls: 10}, p.fileFacts(f, app))
-	f.data.Partition["log_date"] = int32(math.MaxInt32)
+	f.Partition["log_date"] = int32(math.MaxInt32)
 	require.Equal(t, facts{rows: 10, nulls: -1}, p.fileFacts(f, field))
 }
 

@@ -129,10 +129,12 @@ func (p *planner) windowShare(f *filePlan) float64 {
 	if !f.data.TimeSorted || p.time.Type == format.TypeInvalid || p.request.From.IsZero() && p.request.To.IsZero() {
 		return 1
 	}
-	known := p.fileFacts(f, p.time)
-	low, okLow := known.min.(int64)
-	high, okHigh := known.max.(int64)
-	if !okLow || !okHigh || high <= low {
+	times := p.times
+	if times.state[f.position]&(factLow|factHigh) != factLow|factHigh {
+		return 1
+	}
+	low, high := times.wholeLow[f.position], times.wholeHigh[f.position]
+	if high <= low {
 		return 1
 	}
 	left := float64(min(f.newest, high)) - float64(max(f.oldest, low))

@@ -75,7 +75,8 @@ var stageNames = [numStages]string{
 func (s *Scan) Explanation() Explanation {
 	p := s.planner
 	e := Explanation{
-		Table: p.table.Name(), Snapshot: p.table.SnapshotID(), Order: p.request.Order.String(), Limit: p.request.Limit, Files: len(s.all),
+		Table: p.table.Name(), Snapshot: p.table.SnapshotID(), Order: p.request.Order.String(), Limit: p.request.Limit, Files: s.metadata.files,
+		Rows: s.metadata.rows,
 	}
 	e.Predicate = text(predicateOf(p.bound.root))
 	if e.Predicate == text(nil) {
@@ -89,9 +90,9 @@ func (s *Scan) Explanation() Explanation {
 	for i := range e.Stages {
 		e.Stages[i].Stage = stageNames[i]
 	}
-	for _, f := range s.all {
+	e.addMetadata(s.metadata)
+	for _, f := range s.listed {
 		f.mu.Lock()
-		e.Rows += int64(f.rows)
 		e.addStages(f)
 		addOutcomes(outcomes, f)
 		addChoices(choices, f)
@@ -116,9 +117,16 @@ func (s *Scan) Explanation() Explanation {
 	return e
 }
 
+// addMetadata takes over the stages that need nothing but the table's metadata.
+func (e *Explanation) addMetadata(m metadataTally) {
+	for i, st := range m.stages {
+		e.Stages[i].Files, e.Stages[i].Skipped, e.Stages[i].RowsLeft = st.Files, st.Skipped, st.RowsLeft
+	}
+}
+
 func (e *Explanation) addStages(f *filePlan) {
 	last := int64(f.rows)
-	for i := range e.Stages {
+	for i := int(stageBloomPack); i < len(e.Stages); i++ {
 		st := &e.Stages[i]
 		switch n := f.stageRows[i]; {
 		case n != notRun:

@@ -9,15 +9,15 @@ import (
 
 // counters are what planning or reading costs.
 type counters struct {
-	requests, bytes atomic.Int64 // of storage
-	sidecars, files hitCounter   // of the cache
+	requests, bytes        atomic.Int64 // of storage
+	plans, sidecars, files hitCounter   // of the cache
 }
 
 // add adds what was counted apart.
 func (c *counters) add(o *counters) {
 	c.requests.Add(o.requests.Load())
 	c.bytes.Add(o.bytes.Load())
-	for _, pair := range [][2]*hitCounter{{&c.sidecars, &o.sidecars}, {&c.files, &o.files}} {
+	for _, pair := range [][2]*hitCounter{{&c.plans, &o.plans}, {&c.sidecars, &o.sidecars}, {&c.files, &o.files}} {
 		pair[0].hits.Add(pair[1].hits.Load())
 		pair[0].misses.Add(pair[1].misses.Load())
 	}

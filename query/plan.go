@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,30 +16,21 @@ import (
 
 	"github.com/firnlog/firn/catalog"
 	"github.com/firnlog/firn/format"
-	"github.com/firnlog/firn/index"
-	"github.com/firnlog/firn/storage"
 )
-
-// valueBloomProperty, followed by a column's name, is the table property that asks writers for Parquet's own bloom filter.
-const valueBloomProperty = "write.parquet.bloom-filter-enabled.column."
 
 // planner holds what the stages of one scan need to know.
 type planner struct {
-	engine     *Engine
-	request    Request
-	table      *catalog.Table
-	schema     *format.Schema
-	schemaKey  string // tells schemas apart as keys of the cache
-	bound      *bound
-	time       format.Field // _timestamp; of type TypeInvalid if the table has none
-	partitions []catalog.PartitionField
-	indexed    map[int]bool // fields that sidecars may know
-	blooms     map[int]bool // fields that Parquet's bloom filters may know
-	values     []valueSpec  // value indexes that sidecars may have
-	bloomed    bool         // a match must have a value that Parquet's bloom filters know
-	ledger     *ledger      // what may be spent on sidecars
-	outputs    map[int]bool // fields that are handed out
-	needles    bool         // a match must have a token that is probably in few rows
+	*tableState
+
+	engine  *Engine
+	request Request
+	table   *catalog.Table
+	bound   *bound
+	bloomed bool         // a match must have a value that Parquet's bloom filters know
+	ledger  *ledger      // what may be spent on sidecars
+	outputs map[int]bool // fields that are handed out
+	needles bool         // a match must have a token that is probably in few rows
+	times   *factColumn  // what the metadata tells about _timestamp; nil: the table has none
 
 	packs   packTally    // what bloom packs did
 	inRace  int64        // files that the metadata left
@@ -56,11 +45,13 @@ type planner struct {
 // so do sidecars, but for those of the first files in a remote store.
 func (e *Engine) Plan(ctx context.Context, t *catalog.Table, r Request) (*Scan, error) {
 	start := e.now()
-	p, err := e.newPlanner(t, r)
+	s := &Scan{}
+	ctx = withCounters(ctx, &s.planCounts)
+	p, err := e.newPlanner(ctx, t, r)
 	if err != nil {
 		return nil, err
 	}
-	s := &Scan{planner: p}
+	s.planner = p
 	if s.fields, s.arrow, err = p.project(r.Columns); err != nil {
 		return nil, err
 	}
@@ -70,14 +61,14 @@ func (e *Engine) Plan(ctx context.Context, t *catalog.Table, r Request) (*Scan, 
 	}
 	ctx, end := r.Limits.limit(ctx, true, 0, 0)
 	defer end()
-	if err := s.prune(withCounters(ctx, &s.planCounts)); err != nil {
+	if err := s.prune(ctx); err != nil {
 		if s.partial = reachedLimit(ctx, err); s.partial == "" {
 			return nil, err
 		}
 		s.planTime = e.now().Sub(start)
 		return s, nil
 	}
-	for _, f := range s.all {
+	for _, f := range s.listed {
 		if f.skipped == "" {
 			s.files = append(s.files, f)
 		}
@@ -88,41 +79,35 @@ func (e *Engine) Plan(ctx context.Context, t *catalog.Table, r Request) (*Scan, 
 }
 
 // prune runs the stages of planning.
-func (s *Scan) prune(ctx context.Context) (err error) {
+func (s *Scan) prune(ctx context.Context) error {
 	p := s.planner
 	packs := p.findPacks(ctx)
 	defer packs.end()
-	if s.all, err = p.pruneByMetadataAll(ctx); err != nil {
+	files, err := p.engine.list(ctx, p.tableState, p.table)
+	if err != nil {
 		return err
 	}
-	if err := p.pruneByPacks(ctx, packs, s.all); err != nil {
+	if s.listed, s.metadata, err = p.pruneByMetadata(files); err != nil {
 		return err
 	}
-	return p.pruneSurvivors(ctx, s.all)
+	if err := p.pruneByPacks(ctx, packs, files, s.listed); err != nil {
+		return err
+	}
+	return p.pruneSurvivors(ctx, s.listed)
 }
 
-func (e *Engine) newPlanner(t *catalog.Table, r Request) (*planner, error) {
-	schema, err := format.SchemaFromArrow(t.Schema())
-	if err != nil {
-		return nil, fmt.Errorf("schema of table %s: %w", t.Name(), err)
-	}
+func (e *Engine) newPlanner(ctx context.Context, t *catalog.Table, r Request) (*planner, error) {
 	if r.Limit < 0 {
 		return nil, fmt.Errorf("%w: the limit is %d; give 0 for none", ErrInvalidRequest, r.Limit)
 	}
-	p := &planner{engine: e, request: r, table: t, schema: schema, partitions: t.PartitionFields(), indexed: map[int]bool{}, blooms: map[int]bool{}, ledger: newLedger(r.ForceIndex)}
-	if p.bound, err = bind(schema, r.Predicate, r.From, r.To); err != nil {
+	state, err := e.state(ctx, t)
+	if err != nil {
 		return nil, err
 	}
-	if f, ok := schema.Lookup(timestampColumn); ok && f.Type == format.TypeTimestamp {
-		p.time = f
+	p := &planner{tableState: state, engine: e, request: r, table: t, ledger: newLedger(r.ForceIndex)}
+	if p.bound, err = bind(p.schema, r.Predicate, r.From, r.To); err != nil {
+		return nil, err
 	}
-	var key strings.Builder
-	for _, f := range schema.Fields {
-		fmt.Fprintf(&key, "%d %d %d %d %q;", f.ID, f.Type, f.KeyID, f.ValueID, f.Name)
-	}
-	p.schemaKey = key.String()
-	p.readProperties()
-	p.readValueProperties()
 	p.bloomed = !r.NoIndex && p.needsBloomed(p.bound.root)
 	p.needles = p.needsNeedle(p.bound.root)
 	return p, nil
@@ -158,31 +143,6 @@ func (p *planner) needsNeedle(x node) bool {
 	return false
 }
 
-// readProperties finds out which columns are worth asking indexes for.
-func (p *planner) readProperties() {
-	properties, texts := p.table.Properties(), map[string]int{}
-	for _, f := range p.schema.Fields {
-		if f.Type == format.TypeString {
-			texts[f.Name] = f.ID
-		}
-		if on, err := strconv.ParseBool(properties[valueBloomProperty+f.Name]); err == nil && on {
-			p.blooms[f.ID] = true
-		}
-	}
-	options, err := index.OptionsFromProperties(properties, texts)
-	if err != nil {
-		p.engine.log.Warn("the index properties of the table cannot be read; sidecars are asked about every column", "table", p.table.Name(), "error", err)
-		for id := range maps.Values(texts) {
-			p.indexed[id] = true
-		}
-	}
-	for _, c := range options.Columns {
-		if c.Bitmap || c.Bloom {
-			p.indexed[c.FieldID] = true
-		}
-	}
-}
-
 // project returns the fields of the requested columns, in the table's order, and their Arrow schema.
 func (p *planner) project(names []string) ([]format.Field, *arrow.Schema, error) {
 	wanted := map[string]bool{}
@@ -210,42 +170,6 @@ func (p *planner) project(names []string) ([]format.Field, *arrow.Schema, error)
 	return fields, arrow.NewSchema(arrowFields, &metadata), nil
 }
 
-// pruneByMetadataAll makes a plan for each file of the snapshot, and prunes by the table's metadata.
-func (p *planner) pruneByMetadataAll(ctx context.Context) ([]*filePlan, error) {
-	data, err := p.table.Files(ctx)
-	if err != nil {
-		return nil, err
-	}
-	plans := make([]filePlan, len(data))
-	all := make([]*filePlan, len(data))
-	byPath := make([]*filePlan, len(data))
-	for i := range data {
-		f := &plans[i]
-		f.data = &data[i]
-		f.mu = newPlanLock()
-		f.forgetStages()
-		all[i], byPath[i] = f, f
-		if data[i].Rows < 0 || data[i].Rows > math.MaxUint32 {
-			return nil, fmt.Errorf("%w: data file %s has %d rows; firn reads files of up to %d", format.ErrUnsupported, data[i].Path, data[i].Rows, uint32(math.MaxUint32))
-		}
-		f.rows = uint32(data[i].Rows)
-		if f.rows == 0 {
-			f.skipped = SkipFileBounds
-			continue
-		}
-		if p.pruneByMetadata(f) {
-			if err := p.admit(f); err != nil {
-				return nil, err
-			}
-		}
-	}
-	slices.SortFunc(byPath, func(a, b *filePlan) int { return cmp.Compare(a.data.Path, b.data.Path) })
-	for i, f := range byPath {
-		f.rank = i
-	}
-	return all, nil
-}
-
 // admit prepares a file that the metadata does not exclude.
 func (p *planner) admit(f *filePlan) error {
 	if f.data.HasDeletes {
@@ -256,32 +180,23 @@ func (p *planner) admit(f *filePlan) error {
 	if f.data.Format != "" && !strings.EqualFold(f.data.Format, "PARQUET") {
 		return fmt.Errorf("%w: data file %s is %s; firn reads Parquet", format.ErrUnsupported, f.data.Path, f.data.Format)
 	}
-	var ok bool
-	if f.name, ok = storage.NameOf(p.engine.store, f.data.Path); !ok {
+	if f.outside {
 		return fmt.Errorf("data file %s lies outside the store %s: open the warehouse that holds it", f.data.Path, p.engine.store.URI(""))
 	}
-	if len(p.indexed)+len(p.values) > 0 {
-		if uri, err := index.SidecarName(f.data.Path, p.table.Location(), p.table.IndexLocation()); err == nil {
-			f.sidecarName, _ = storage.NameOf(p.engine.store, uri)
-		}
-	}
-	p.startRows(f)
-	f.oldest, f.newest = p.ages(f)
 	return nil
 }
 
 // ages returns bounds of the timestamps of those rows of a file that can be asked for. A null counts as older than everything.
-func (p *planner) ages(f *filePlan) (oldest, newest int64) {
-	if p.time.Type == format.TypeInvalid {
+func (p *planner) ages(times *factColumn, i int) (oldest, newest int64) {
+	if times == nil {
 		return 0, 0
 	}
-	known := p.fileFacts(f, p.time)
 	oldest, newest = math.MinInt64, math.MaxInt64
-	if low, ok := known.min.(int64); ok && known.nulls == 0 {
-		oldest = low
+	if s := times.state[i]; s&factLow != 0 && s&noNulls != 0 {
+		oldest = times.wholeLow[i]
 	}
-	if high, ok := known.max.(int64); ok {
-		newest = high
+	if times.state[i]&factHigh != 0 {
+		newest = times.wholeHigh[i]
 	}
 	if !p.request.From.IsZero() {
 		oldest = max(oldest, compareWhole(GreaterOrEqual, microsOf(p.request.From)).low)
@@ -320,7 +235,8 @@ type Scan struct {
 	planner    *planner
 	fields     []format.Field // handed out
 	arrow      *arrow.Schema  // of fields
-	all        []*filePlan    // every file of the snapshot
+	metadata   metadataTally  // what became of the files of the snapshot by the table's metadata
+	listed     []*filePlan    // those that the metadata left
 	files      []*filePlan    // those that Plan left, in the order in which they are read
 	planTime   time.Duration
 	planCounts counters

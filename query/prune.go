@@ -7,7 +7,6 @@ import (
 
 	"github.com/firnlog/firn/catalog"
 	"github.com/firnlog/firn/format"
-	"github.com/firnlog/firn/index"
 )
 
 // stage is one step of pruning. A file goes through the stages in this order.
@@ -36,18 +35,14 @@ const notRun = -1
 
 // filePlan is one data file and what pruning knows about it.
 type filePlan struct {
-	data        *catalog.DataFile
-	name        string // in the store
-	sidecarName string // in the store; empty if the table has no place for sidecars there
-	rank        int    // of the path among all paths of the snapshot
-	rows        uint32
-	oldest      int64 // no row is older (µs)
-	newest      int64 // no row is newer
+	*listedFile
+	position int   // in the list of files
+	oldest   int64 // no row is older (µs)
+	newest   int64 // no row is newer
 
-	leaves  []verdict // of the metadata stages
-	known   []bounds  // by leaf, from stageBloomPack on
-	counted []int64   // by leaf: how many rows have its token, if the index says so; else notRun
-	bounds  bounds    // of the whole predicate
+	known   []bounds // by leaf, from stageBloomPack on
+	counted []int64  // by leaf: how many rows have its token, if the index says so; else notRun
+	bounds  bounds   // of the whole predicate
 	skipped SkipReason
 	problem IndexProblem
 
@@ -180,74 +175,29 @@ func (f *filePlan) activeLeaves(x node, to []*leaf) []*leaf {
 	return to
 }
 
-// pruneByMetadata runs the stages that need nothing but the table's metadata. It says whether candidates are left.
-func (p *planner) pruneByMetadata(f *filePlan) bool {
-	f.leaves = make([]verdict, len(p.bound.leaves))
-	root := p.bound.root
-	if len(p.partitions) > 0 {
-		v := verdictOf(root, func(l *leaf) verdict { return l.judge(p.partitionFacts(f, l.field)) })
-		if !f.endStage(stagePartition, f.allOrNone(v.some)) {
-			return false
-		}
-	}
-	v := verdictOf(root, func(l *leaf) verdict {
-		v := l.judge(p.fileFacts(f, l.field))
-		f.leaves[l.id] = v
-		return v
-	})
-	return f.endStage(stageFileBounds, f.allOrNone(v.some))
-}
-
 func (f *filePlan) forgetStages() {
 	for i := range f.stageRows {
 		f.stageRows[i] = notRun
 	}
 }
 
-func (f *filePlan) allOrNone(some bool) uint32 {
-	if some {
-		return f.rows
-	}
-	return 0
-}
-
-// startRows turns the verdicts of the metadata stages into sets of rows.
-func (p *planner) startRows(f *filePlan) {
-	all, none, open := exactRows(index.AllRows(f.rows)), exactRows(index.NoRows(f.rows)), unknown(f.rows)
-	f.known, f.counted, f.choices = make([]bounds, len(f.leaves)), make([]int64, len(f.leaves)), make([]choice, len(f.leaves))
-	for i, v := range f.leaves {
-		f.counted[i] = notRun
-		switch {
-		case v.all:
-			f.known[i] = all
-		case !v.some:
-			f.known[i] = none
-		default:
-			f.known[i] = open
-			continue
-		}
-		f.note(i, noteMetadata, "")
-	}
-	f.bounds = boundsOf(p.bound.root, f.rows, f.ofLeaf)
-}
-
 // fileFacts returns what the metadata tells about a column of a file: by its partition and by its bounds.
-func (p *planner) fileFacts(f *filePlan, field format.Field) facts {
-	known := p.partitionFacts(f, field)
-	if nulls, ok := f.data.NullCounts[field.ID]; ok && known.nulls < 0 {
+func (s *tableState) fileFacts(f *catalog.DataFile, field format.Field) facts {
+	known := s.partitionFacts(f, field)
+	if nulls, ok := f.NullCounts[field.ID]; ok && known.nulls < 0 {
 		known.nulls = nulls
 	}
 	if field.Required {
 		known.nulls = 0
 	}
-	if low, ok := f.data.Lower[field.ID]; ok && known.min == nil {
+	if low, ok := f.Lower[field.ID]; ok && known.min == nil {
 		known.min = low
 	}
-	if high, ok := f.data.Upper[field.ID]; ok && known.max == nil {
+	if high, ok := f.Upper[field.ID]; ok && known.max == nil {
 		known.max = high
 	}
 	if field.Type == format.TypeTimestamp { // a day is coarser than the bounds
-		known.min, known.max = tighter(known.min, f.data.Lower[field.ID], true), tighter(known.max, f.data.Upper[field.ID], false)
+		known.min, known.max = tighter(known.min, f.Lower[field.ID], true), tighter(known.max, f.Upper[field.ID], false)
 	}
 	return known
 }
@@ -267,22 +217,22 @@ func tighter(a, b any, larger bool) any {
 
 // partitionFacts returns what the file's partition tells about a column. A partition that contradicts the file's bounds is of
 // another kind than the table's present partitioning, and tells nothing.
-func (p *planner) partitionFacts(f *filePlan, field format.Field) facts {
-	known := facts{rows: int64(f.rows), nulls: -1}
-	for _, level := range p.partitions {
-		value, ok := f.data.Partition[level.Name]
+func (s *tableState) partitionFacts(f *catalog.DataFile, field format.Field) facts {
+	known := facts{rows: f.Rows, nulls: -1}
+	for _, level := range s.partitions {
+		value, ok := f.Partition[level.Name]
 		if !ok || level.Column != field.Name {
 			continue
 		}
 		switch {
 		case level.Transform == "identity" && value == nil, level.Transform == "day" && value == nil:
-			if f.data.Lower[field.ID] == nil && f.data.Upper[field.ID] == nil {
+			if f.Lower[field.ID] == nil && f.Upper[field.ID] == nil {
 				known.nulls = known.rows
 				return known
 			}
 		case level.Transform == "identity":
 			v := plain(value)
-			if fits(field.Type, v) && within(v, f.data.Lower[field.ID], f.data.Upper[field.ID]) {
+			if fits(field.Type, v) && within(v, f.Lower[field.ID], f.Upper[field.ID]) {
 				known.min, known.max, known.nulls = v, v, 0
 				return known
 			}
@@ -296,7 +246,7 @@ func (p *planner) partitionFacts(f *filePlan, field format.Field) facts {
 				continue
 			}
 			low, high := d*day, d*day+day-1
-			if within(low, nil, f.data.Upper[field.ID]) && within(high, f.data.Lower[field.ID], nil) {
+			if within(low, nil, f.Upper[field.ID]) && within(high, f.Lower[field.ID], nil) {
 				known.min, known.max, known.nulls = low, high, 0
 			}
 		}

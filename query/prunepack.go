@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strconv"
 
 	"github.com/firnlog/firn/index"
-	"github.com/firnlog/firn/storage"
 )
 
 // When a bloom pack is worth asking.
@@ -29,17 +27,10 @@ type packSearch struct {
 
 // findPacks begins to list the packs of the table, while its manifests are read; nil if it is certain that there are none to use.
 func (p *planner) findPacks(ctx context.Context) *packSearch {
-	on, err := strconv.ParseBool(p.table.Properties()[index.PropertyPacks])
-	if err != nil || !on || p.request.NoIndex || !slices.ContainsFunc(p.bound.leaves, p.packMayHelp) {
+	if !p.hasPacks || p.request.NoIndex || !slices.ContainsFunc(p.bound.leaves, p.packMayHelp) {
 		return nil
 	}
-	if n, err := strconv.Atoi(p.table.SnapshotSummary()["total-data-files"]); err == nil && n < fewestPackFiles {
-		return nil
-	}
-	location, ok := storage.NameOf(p.engine.store, p.table.IndexLocation())
-	if !ok {
-		return nil
-	}
+	location := p.tableState.packs
 	s := &packSearch{location: location, done: make(chan struct{})}
 	ctx, s.cancel = context.WithCancel(ctx)
 	go func() {
@@ -71,11 +62,11 @@ type packGroup struct {
 }
 
 // pruneByPacks skips files that the packs of their partitions exclude. The only errors are those of the context.
-func (p *planner) pruneByPacks(ctx context.Context, search *packSearch, all []*filePlan) error {
+func (p *planner) pruneByPacks(ctx context.Context, search *packSearch, list *fileList, listed []*filePlan) error {
 	if search == nil {
 		return nil
 	}
-	groups := p.packGroups(all)
+	groups := p.packGroups(list, listed)
 	if len(groups) == 0 {
 		return nil
 	}
@@ -104,16 +95,15 @@ func (p *planner) pruneByPacks(ctx context.Context, search *packSearch, all []*f
 }
 
 // packGroups gathers the files whose sidecars would have to be read.
-func (p *planner) packGroups(all []*filePlan) []*packGroup {
+func (p *planner) packGroups(list *fileList, listed []*filePlan) []*packGroup {
 	byPartition := map[string]*packGroup{}
-	for _, f := range all {
-		partition := index.PackPartition(f.data.Partition)
+	for _, f := range listed {
+		partition, total := list.partitionOf(f.position)
 		g := byPartition[partition]
 		if g == nil {
-			g = &packGroup{partition: partition}
+			g = &packGroup{partition: partition, total: total}
 			byPartition[partition] = g
 		}
-		g.total++
 		if f.skipped != "" || f.sidecarName == "" || p.engine.cache.has(sidecarKey(f.sidecarName)) {
 			continue
 		}
@@ -182,7 +172,7 @@ func (p *planner) askPack(ctx context.Context, g *packGroup, location string, pa
 
 // covered returns which files of a group a pack covers, and their numbers in the pack.
 func (p *planner) covered(g *packGroup, pack *index.Pack) (covered, numbers []int) {
-	table, location := p.table.Location(), p.table.IndexLocation()
+	table, location := p.location, p.indexLocation
 	for k, f := range g.files {
 		if f.skipped != "" {
 			continue

@@ -16,23 +16,6 @@ type valueSpec struct {
 	expression expression.Expression
 }
 
-// readValueProperties finds out which value indexes sidecars may have.
-func (p *planner) readValueProperties() {
-	columns := map[string]index.ValueColumn{}
-	for _, f := range p.schema.Fields {
-		columns[f.Name] = index.ValueColumnOf(f.ID, f.Type.String())
-	}
-	specs, err := index.ValuesFromProperties(p.table.Properties(), columns)
-	if err != nil {
-		p.engine.log.Warn("the value index properties of the table cannot be read; no value index is asked", "table", p.table.Name(), "error", err)
-	}
-	for _, spec := range specs {
-		if e, err := expression.Parse(spec.Expression); err == nil {
-			p.values = append(p.values, valueSpec{spec, e})
-		}
-	}
-}
-
 // valueAsk is a question to a value index on behalf of a leaf.
 type valueAsk struct {
 	leaf     *leaf

@@ -72,6 +72,8 @@ type Stats struct {
 
 	SidecarHits   int64 `json:"sidecar_cache_hits"` // sidecars found in the engine's cache
 	SidecarMisses int64 `json:"sidecar_cache_misses"`
+	PlanHits      int64 `json:"plan_cache_hits"` // states of tables, lists of files included, found in the engine's cache
+	PlanMisses    int64 `json:"plan_cache_misses"`
 	FooterHits    int64 `json:"footer_cache_hits"` // Parquet footers found in the engine's cache
 	FooterMisses  int64 `json:"footer_cache_misses"`
 
@@ -83,12 +85,19 @@ type Stats struct {
 
 // Stats returns what planning and the latest reading cost so far.
 func (s *Scan) Stats() Stats {
-	st := Stats{FilesTotal: len(s.all), FilesSkipped: map[SkipReason]int{}, IndexProblems: map[IndexProblem]int{}}
+	st := Stats{FilesTotal: s.metadata.files, RowsTotal: s.metadata.rows, FilesSkipped: map[SkipReason]int{}, IndexProblems: map[IndexProblem]int{}}
+	for _, stage := range []stage{stagePartition, stageFileBounds} {
+		if n := s.metadata.stages[stage].Skipped; n > 0 {
+			st.FilesSkipped[skipReasons[stage]] = n
+		}
+	}
+	if s.metadata.empty > 0 {
+		st.FilesSkipped[SkipFileBounds] += s.metadata.empty
+	}
 	s.mu.Lock()
 	r := s.latest
 	s.mu.Unlock()
-	for _, f := range s.all {
-		st.RowsTotal += int64(f.rows)
+	for _, f := range s.listed {
 		f.mu.Lock()
 		if f.skipped != "" {
 			st.FilesSkipped[f.skipped]++
@@ -116,6 +125,8 @@ func (c *counters) addTo(st *Stats) {
 	st.Requests += c.requests.Load()
 	st.SidecarHits += c.sidecars.hits.Load()
 	st.SidecarMisses += c.sidecars.misses.Load()
+	st.PlanHits += c.plans.hits.Load()
+	st.PlanMisses += c.plans.misses.Load()
 	st.FooterHits += c.files.hits.Load()
 	st.FooterMisses += c.files.misses.Load()
 }
