@@ -77,7 +77,7 @@ type indexBench struct {
 type indexResult struct {
 	LoadBefore string           `json:"load_average_before"`
 	LoadAfter  string           `json:"load_average_after"`
-	Checks     []check          `json:"checks"`
+	checks
 	Sizes      []indexSize      `json:"sizes,omitempty"`
 	Total      *totalSize       `json:"total,omitempty"`
 	Loads      []loadCost       `json:"loads,omitempty"`
@@ -107,7 +107,7 @@ func (b *bench) index() (*indexResult, error) {
 		}
 	}
 	x.result.LoadAfter = loadAverage()
-	x.printChecks()
+	x.printChecks(x.result.checks)
 	fmt.Fprintf(b.out, "\nload average %s before, %s after\n", x.result.LoadBefore, x.result.LoadAfter)
 	return &x.result, nil
 }

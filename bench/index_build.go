@@ -71,12 +71,12 @@ func (x *indexBench) builds() (err error) {
 		if cost.rate(both) >= buildTargetTwo {
 			fast++
 		}
-		verdict := x.atLeast("building both indexes alone, "+name, cost.rate(both), buildTarget, "MB of text per CPU-s").text()
+		verdict := x.result.atLeast("building both indexes alone, "+name, cost.rate(both), buildTarget, "MB of text per CPU-s").text()
 		rate := func(cpu float64) string { return fmt.Sprintf("%.0f", cost.rate(cpu)) }
 		x.row(name, mb(cost.TextBytes), cost.Files, rate(cost.Tokenise), rate(cost.Table), fmt.Sprintf("%.2f", cost.Finish),
 			fmt.Sprintf("%.0f %%", 100*cost.Finish/both), rate(cost.Bloom), rate(both), verdict)
 	}
-	x.atLeast(fmt.Sprintf("corpora whose indexes are built at %d MB of text per CPU-s", buildTargetTwo), float64(fast), 2, "corpora")
+	x.result.atLeast(fmt.Sprintf("corpora whose indexes are built at %d MB of text per CPU-s", buildTargetTwo), float64(fast), 2, "corpora")
 	return nil
 }
 

@@ -112,7 +112,7 @@ func (x *indexBench) smallFiles() error {
 			most = max(most, x.result.Files[len(x.result.Files)-1].Before)
 		}
 	}
-	x.atMost(fmt.Sprintf("needle in %d small files through the pack, ranged reads before data, worst of %d", files, len(lake.needles)),
+	x.result.atMost(fmt.Sprintf("needle in %d small files through the pack, ranged reads before data, worst of %d", files, len(lake.needles)),
 		float64(most), smallFilesTarget, "")
 	return nil
 }

@@ -61,8 +61,8 @@ func (x *indexBench) frequentWords() error {
 				fmt.Sprintf("%.1f x", f.ScanCPU/f.IndexCPU), f.RowsDecoded, verdict.text())
 		}
 		if worst > 0 {
-			x.atLeast("count of a word in > 30 % of the rows / by scan, speed, slowest, "+c.Name, worst, frequentTarget, "times")
-			x.atMost("count of a word in > 30 % of the rows, rows decoded, most, "+c.Name, float64(decoded), 0, "rows")
+			x.result.atLeast("count of a word in > 30 % of the rows / by scan, speed, slowest, "+c.Name, worst, frequentTarget, "times")
+			x.result.atMost("count of a word in > 30 % of the rows, rows decoded, most, "+c.Name, float64(decoded), 0, "rows")
 		} else {
 			x.row(c.Name, "no word is in so many rows")
 		}

@@ -59,8 +59,8 @@ func (x *indexBench) loadCosts() error {
 }
 
 func (x *indexBench) printLoad(c loadCost) {
-	ratio := x.atMost("CPU of a load with both indexes / without any, "+c.Corpus, c.ratio("both"), loadRatioTarget, "")
-	rate := x.atLeast("load with both indexes, "+c.Corpus, c.rate("both"), loadRateTarget, "MB of JSON per CPU-s")
+	ratio := x.result.atMost("CPU of a load with both indexes / without any, "+c.Corpus, c.ratio("both"), loadRatioTarget, "")
+	rate := x.result.atLeast("load with both indexes, "+c.Corpus, c.rate("both"), loadRateTarget, "MB of JSON per CPU-s")
 	cells := []any{c.Corpus, mb(c.JSONBytes)}
 	for _, index := range indexSettings {
 		cells = append(cells, fmt.Sprintf("%.2f", c.CPU[index]))

@@ -50,7 +50,7 @@ func (x *indexBench) memory() error {
 			verdict := ""
 			heap := 100 * float64(c.Heap) / float64(c.SidecarBytes)
 			if _, ok := bitmapTargets[name]; ok {
-				verdict = x.atMost(fmt.Sprintf("memory of opened sidecars / their size, %s, %s store", name, kind), heap, memoryTarget, "%").text()
+				verdict = x.result.atMost(fmt.Sprintf("memory of opened sidecars / their size, %s, %s store", name, kind), heap, memoryTarget, "%").text()
 			}
 			x.row(name, kind, c.Sidecars, mb(c.SidecarBytes), mb(c.Claimed), percent(c.Claimed, c.SidecarBytes), mb(c.Heap),
 				fmt.Sprintf("%.2f %%", heap), verdict)

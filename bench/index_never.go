@@ -179,7 +179,7 @@ func (x *indexBench) printNever() {
 			}
 		}
 		at := func(q float64) float64 { return by.of(list[int(q*float64(len(list)-1))]) }
-		worst := x.atMost(fmt.Sprintf("%d random queries with indexes / without, %s, worst", len(list), by.what), at(0), neverTarget, "")
+		worst := x.result.atMost(fmt.Sprintf("%d random queries with indexes / without, %s, worst", len(list), by.what), at(0), neverTarget, "")
 		fmt.Fprintf(x.out, "%s with / without: worst %.3f (%s), 1 in 20 above %.3f, median %.3f, best %.4f; %d of %d above %.2f, %d of these read "+
 			"over %d KiB more\n",
 			by.what, at(0), worst.text(), at(0.05), at(0.5), at(1), above, len(list), neverTarget, much, randomqueries.Slack>>10)

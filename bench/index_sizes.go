@@ -91,11 +91,11 @@ func (x *indexBench) printSize(s indexSize) {
 	bitmap, bloom := 100*float64(s.BitmapBytes)/float64(s.DataBytes), 100*float64(s.BloomBytes)/float64(s.DataBytes)
 	var bitmapVerdict, bloomVerdict string
 	if target, ok := bitmapTargets[s.Lake]; ok {
-		bitmapVerdict = x.atMost("TokenBitMap / data files, "+s.Lake, bitmap, target, "%").text()
+		bitmapVerdict = x.result.atMost("TokenBitMap / data files, "+s.Lake, bitmap, target, "%").text()
 	}
 	if target, ok := bloomTargets[s.Lake]; ok {
-		bloomVerdict = x.atMost("TokenBloomFilter / data files, "+s.Lake, bloom, target, "%").text()
-		x.atMost("TokenBloomFilter, false positives, "+s.Lake, 100*s.falsePositives(), 1.05, "% (1 % and what chance adds)")
+		bloomVerdict = x.result.atMost("TokenBloomFilter / data files, "+s.Lake, bloom, target, "%").text()
+		x.result.atMost("TokenBloomFilter, false positives, "+s.Lake, 100*s.falsePositives(), 1.05, "% (1 % and what chance adds)")
 	}
 	x.row(s.Lake, s.Rows, s.Files, mb(s.DataBytes), fmt.Sprintf("%.2f", float64(s.BitmapBytes)/1e6), fmt.Sprintf("%.2f %%", bitmap), bitmapVerdict,
 		fmt.Sprintf("%.2f", float64(s.BloomBytes)/1e6), fmt.Sprintf("%.2f %%", bloom), bloomVerdict, fmt.Sprintf("%.2f %%", 100*s.falsePositives()),

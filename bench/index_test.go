@@ -182,11 +182,11 @@ func TestReadKind(t *testing.T) {
 func TestChecks(t *testing.T) {
 	var out bytes.Buffer
 	x := &indexBench{bench: &bench{out: &out}}
-	require.Equal(t, "<= 1.2 yes", x.atMost("a", 1.2, 1.2, "").text())
-	require.Equal(t, "<= 1.2 no", x.atMost("b", 1.21, 1.2, "").text())
-	require.Equal(t, ">= 50 yes", x.atLeast("c", 50, 50, "x").text())
-	require.Equal(t, ">= 50 no", x.atLeast("d", 0.5, 50, "x").text())
-	x.printChecks()
+	require.Equal(t, "<= 1.2 yes", x.result.atMost("a", 1.2, 1.2, "").text())
+	require.Equal(t, "<= 1.2 no", x.result.atMost("b", 1.21, 1.2, "").text())
+	require.Equal(t, ">= 50 yes", x.result.atLeast("c", 50, 50, "x").text())
+	require.Equal(t, ">= 50 no", x.result.atLeast("d", 0.5, 50, "x").text())
+	x.printChecks(x.result.checks)
 	require.Contains(t, out.String(), "2 of 4 reached")
 	require.InDelta(t, 9.585, bloomLimit(0.01), 0.001)
 	require.InDelta(t, 1, ratioOf(0, 0), 0)

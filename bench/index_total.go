@@ -73,7 +73,7 @@ func (x *indexBench) total() error {
 	}
 	d.Ours = nil
 	t.DuckDB, t.Ratio = &d, float64(t.DataBytes+t.IndexBytes)/float64(d.Bytes)
-	verdict := x.atMost("data and all indexes of five corpora / DuckDB's Parquet", t.Ratio, totalTarget, "").text()
+	verdict := x.result.atMost("data and all indexes of five corpora / DuckDB's Parquet", t.Ratio, totalTarget, "").text()
 	ratio := func(bytes int64) string { return fmt.Sprintf("%.3f", float64(bytes)/float64(d.Bytes)) }
 	x.row("DuckDB "+d.Version, d.Rows, d.Files, mb(d.Bytes), ratio(d.Bytes))
 	x.row("data", t.Rows, t.Files, mb(t.DataBytes), ratio(t.DataBytes))

@@ -25,26 +25,31 @@ func (c check) text() string {
 	return fmt.Sprintf("%s %s %s", sign, short(c.Target), verdict)
 }
 
+// checks are the numbers of one run that have targets.
+type checks struct {
+	Checks []check `json:"checks"`
+}
+
 // atMost notes a number that should not be above its target.
-func (x *indexBench) atMost(what string, value, target float64, unit string) check {
+func (x *checks) atMost(what string, value, target float64, unit string) check {
 	return x.note(check{What: what, Value: value, Target: target, Unit: unit, Reached: value <= target})
 }
 
 // atLeast notes a number that should not be below its target.
-func (x *indexBench) atLeast(what string, value, target float64, unit string) check {
+func (x *checks) atLeast(what string, value, target float64, unit string) check {
 	return x.note(check{What: what, Value: value, Target: target, AtLeast: true, Unit: unit, Reached: value >= target})
 }
 
-func (x *indexBench) note(c check) check {
-	x.result.Checks = append(x.result.Checks, c)
+func (x *checks) note(c check) check {
+	x.Checks = append(x.Checks, c)
 	return c
 }
 
 // printChecks prints all targets once more, together.
-func (x *indexBench) printChecks() {
-	x.section("Targets")
+func (b *bench) printChecks(x checks) {
+	b.section("Targets")
 	missed := 0
-	for _, c := range x.result.Checks {
+	for _, c := range x.Checks {
 		sign, verdict := "at most ", "reached"
 		if c.AtLeast {
 			sign = "at least"
@@ -53,9 +58,9 @@ func (x *indexBench) printChecks() {
 			verdict = "MISSED"
 			missed++
 		}
-		fmt.Fprintf(x.out, "  %-8s %-78s %9s, %s %s %s\n", verdict, c.What, short(c.Value), sign, short(c.Target), c.Unit)
+		fmt.Fprintf(b.out, "  %-8s %-78s %9s, %s %s %s\n", verdict, c.What, short(c.Value), sign, short(c.Target), c.Unit)
 	}
-	fmt.Fprintf(x.out, "%d of %d reached\n", len(x.result.Checks)-missed, len(x.result.Checks))
+	fmt.Fprintf(b.out, "%d of %d reached\n", len(x.Checks)-missed, len(x.Checks))
 }
 
 // short prints a number with as many digits as matter.
