@@ -21,6 +21,7 @@ const (
 	choiceFew                  // so few candidates are left that reading them costs less
 	choiceFrequent             // it was asked, but its rows are in all pages
 	choiceLater                // a reading decides when it reaches the file
+	choiceOften                // the file was read so often without it that asking it pays by now
 )
 
 // choice is what was chosen for a condition in one file, with estimates in bytes.
@@ -119,7 +120,7 @@ func (p *planner) settleTokens(ctx context.Context, f *filePlan, part share, cou
 		f.asked = true
 		return true, nil
 	}
-	if part == unknownYet && !p.request.ForceIndex {
+	if part == unknownYet && !p.request.ForceIndex && p.price(f).least() > 0 {
 		f.choose(f.asking, choiceLater, 0, 0)
 		return true, nil
 	}
@@ -176,24 +177,21 @@ func (p *planner) mayAsk(ctx context.Context, f *filePlan, cost scanCost, part s
 		kind = choiceForced
 	case price.least() == 0:
 		kind = choiceFree
-	case price.least()*p.leastGain() > without:
+	case p.engine.regrets.spend(f, price.least()):
+		kind = choiceOften
+		p.ledger.earn(price.total()) // earlier searches have paid for it
+	case price.least() > without:
+		p.engine.regrets.add(f, without)
 		f.choose(f.asking, choiceCostly, without, price.least())
 		return nil, 0, nil
 	}
 	p.commit(f, cost, part)
 	ask, err := p.ledger.begin(ctx, price.total(), price.least())
 	if err == nil && ask == nil {
+		p.engine.regrets.add(f, without)
 		f.choose(f.asking, choiceUnproven, without, price.total())
 	}
 	return ask, kind, err
-}
-
-// leastGain is how many times what asking a sidecar costs must at least be there to be saved.
-func (p *planner) leastGain() float64 {
-	if p.engine.remote() {
-		return 1 // a file takes more requests one after the other than its sidecar
-	}
-	return leastGain
 }
 
 // commit adds to the account that a search without indexes would read a part of a file.
@@ -213,10 +211,10 @@ func (p *planner) scattered(f *filePlan, cost scanCost) bool {
 	}
 	left := p.remainingOf(f.bounds, cost, false)
 	switch {
-	case p.request.Limit > 0:
-		return p.remainingOf(bounds{index.NoRows(f.rows), f.bounds.may}, cost, false) >= scatteredPart*cost.columns
 	case f.bounds.decided():
 		return false
+	case p.request.Limit > 0:
+		return p.remainingOf(bounds{index.NoRows(f.rows), f.bounds.may}, cost, false) >= scatteredPart*cost.columns
 	}
 	return left+float64(p.engine.store.traits.ReadGap) >= cost.columns
 }

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -147,4 +148,34 @@ func TestDamagedCopiesAreReadAgain(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Small files, of which each search rather reads the data than the sidecar, are not scanned for ever.
+func TestSidecarsOfSmallFilesPayInTheLongRun(t *testing.T) {
+	tt := makeTable(t, rand.New(rand.NewPCG(41, 0)), tableSpec{files: 4, rowsPerFile: 40})
+	e := NewEngine(tt.store, EngineOptions{})
+	asked := func() (files int) {
+		scan, err := e.Plan(t.Context(), tt.table, Request{Predicate: msg("nowhere")})
+		require.NoError(t, err)
+		n, err := scan.Count(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, n)
+		for _, c := range scan.Explanation().Conditions {
+			for _, choice := range c.Choices {
+				if choice.Asked {
+					files += choice.Files
+				}
+			}
+		}
+		return files
+	}
+	require.Zero(t, asked(), "reading the rows costs less")
+	searches := 1
+	for ; asked() < 4; searches++ {
+		require.Less(t, searches, 1000)
+	}
+	require.Greater(t, searches, patience, "no search pays for the next ones more than it saves them")
+	scan, err := e.Plan(t.Context(), tt.table, Request{Predicate: msg("nowhere")})
+	require.NoError(t, err)
+	require.Zero(t, scan.Stats().Requests, "what was asked stays in memory")
 }

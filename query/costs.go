@@ -5,6 +5,8 @@ import (
 	"math"
 	"sync"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/index"
 )
@@ -21,8 +23,9 @@ const (
 	slackPart  = 0.25
 	// remoteSlackBytes is the same of a remote store: bytes against waiting for one request after the other.
 	remoteSlackBytes = mostGuessedBytes
-	// leastGain is how many times what asking a sidecar costs must at least be there to be saved.
-	leastGain = 2
+	// patience is how many times what a sidecar costs is read of a file without it, by however many searches of one engine, until the sidecar is asked
+	// although the file costs less: in memory, it will cost nothing any more.
+	patience = 16
 	// openCost stands for the CPU time that opening a sidecar takes beside its bytes: about 40 µs, in which a scan decodes and checks 4 kB of a
 	// compressed column (10 ns a byte). A byte of an index takes under 1 ns (checksum, a few words of it looked at), and counts as a byte nevertheless.
 	openCost = 4 << 10
@@ -282,4 +285,43 @@ func (s *spending) end(saved, read float64) {
 	l.busy--
 	close(l.ended)
 	l.ended = make(chan struct{})
+}
+
+// regrets remember what was read of files whose sidecars were not asked because a single search gains nothing by it. It is safe for concurrent use.
+type regrets struct {
+	mu    sync.Mutex
+	bytes *simplelru.LRU[string, float64] // by the name of the sidecar
+}
+
+// rememberedRegrets bounds the files that are remembered, to a few MB.
+const rememberedRegrets = 1 << 14
+
+func newRegrets() *regrets {
+	r := &regrets{}
+	r.bytes, _ = simplelru.NewLRU[string, float64](rememberedRegrets, nil) // fails only for sizes below one
+	return r
+}
+
+// add notes that so many bytes will be read of a file, once in a search.
+func (r *regrets) add(f *filePlan, bytes float64) {
+	if f.regretted {
+		return
+	}
+	f.regretted = true
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sum, _ := r.bytes.Get(f.sidecarName)
+	r.bytes.Add(f.sidecarName, sum+bytes)
+}
+
+// spend says whether asking a sidecar once and for all would have paid by now, and takes what it costs off.
+func (r *regrets) spend(f *filePlan, price float64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sum, ok := r.bytes.Peek(f.sidecarName)
+	if !ok || sum < patience*price {
+		return false
+	}
+	r.bytes.Add(f.sidecarName, sum-patience*price)
+	return true
 }

@@ -93,6 +93,7 @@ type Engine struct {
 	log         *slog.Logger
 	now         func() time.Time
 	sizes       pieceSizes
+	regrets     *regrets
 
 	patternIndex func(*index.Sidecar) patternIndex // what tests put in the place of sidecars; nil: nothing
 
@@ -103,7 +104,7 @@ type Engine struct {
 // NewEngine returns an engine that reads from store.
 func NewEngine(store storage.Store, opts EngineOptions) *Engine {
 	const rememberedWarnings = 1 << 16
-	e := &Engine{store: newMeteredStore(store), parallelism: opts.Parallelism, log: opts.Logger, now: opts.Now, sizes: defaultPieceSizes}
+	e := &Engine{store: newMeteredStore(store), parallelism: opts.Parallelism, log: opts.Logger, now: opts.Now, sizes: defaultPieceSizes, regrets: newRegrets()}
 	if opts.CacheBytes <= 0 {
 		opts.CacheBytes = DefaultCacheBytes
 	}

@@ -194,7 +194,7 @@ func sortedChoices(choices map[choiceKind]*ChoiceReport) []ChoiceReport {
 
 // asked says whether a choice means that the sidecar was asked.
 func (k choiceKind) asked() bool {
-	return k == choiceAsked || k == choiceFree || k == choiceForced || k == choiceFrequent
+	return k == choiceAsked || k == choiceFree || k == choiceForced || k == choiceFrequent || k == choiceOften
 }
 
 // text says in words why a file's sidecar was asked or not, with what was expected to be read of the file and of the sidecar.
@@ -207,6 +207,8 @@ func (k choiceKind) text(without, with int64) string {
 		return "index asked: what is needed of the sidecar is in memory, and may save reading " + file + " of the file"
 	case choiceForced:
 		return "index asked: the request wants it, for " + sidecar + " of the sidecar against " + file + " of the file"
+	case choiceOften:
+		return "index asked: the file (" + file + " of it) was read so often without that " + sidecar + " of the sidecar pay by now"
 	case choiceFrequent:
 		return "index asked, and not used: the rows are in all pages, so that a reading that ends early is faster without (" + file + " of the file)"
 	case choiceCostly:

@@ -52,6 +52,7 @@ type filePlan struct {
 	counting  bool     // the account of the search knows what the sidecar saves when rows are counted
 	choices   []choice // by leaf
 	before    []bounds // nil, or what was known before the sidecar was asked, which is all that readings should make use of
+	regretted bool     // regrets know that the file is read without its sidecar
 	unsaved   float64  // bytes of the file that the sidecar did not save when it was asked
 	committed float64  // bytes of the file that the account of the search knows of
 
