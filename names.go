@@ -132,6 +132,10 @@ type (
 	Limits = query.Limits
 	// Answer is a planned Query; it may be run, explained and asked what it cost.
 	Answer = query.Answer
+	// ContextOptions say which rows around hits Scan.RowsWithContext yields.
+	ContextOptions = query.ContextOptions
+	// ContextRow is a hit, or a row near one.
+	ContextRow = query.ContextRow
 	// Stats tells what a search cost and why.
 	Stats = query.Stats
 	// CacheStats tells what a lake keeps in memory between searches.
@@ -173,6 +177,13 @@ type (
 const (
 	NewestFirst = query.NewestFirst
 	OldestFirst = query.OldestFirst
+)
+
+// What a ContextRow is there for.
+const (
+	PartHit    = query.PartHit
+	PartBefore = query.PartBefore
+	PartAfter  = query.PartAfter
 )
 
 // Parse reads a Predicate from a query text: words, "a phrase", field:value, field:"a phrase", AND OR NOT ( ), and * for everything.

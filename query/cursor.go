@@ -17,9 +17,10 @@ type pieceSizes struct {
 	most      int64 // rows of a chunk
 	mostCheck int64 // candidates of a piece of which few match
 	sortCheck int64 // candidates that are checked at once when a file must be sorted
+	context   int   // rows around the hits of a batch: see contextBatchRows
 }
 
-var defaultPieceSizes = pieceSizes{least: 256, first: 1024, most: 1 << 14, mostCheck: 1 << 17, sortCheck: 1 << 16}
+var defaultPieceSizes = pieceSizes{least: 256, first: 1024, most: 1 << 14, mostCheck: 1 << 17, sortCheck: 1 << 16, context: contextBatchRows}
 
 // sortKey is the place of a row in the order of all rows, oldest first.
 type sortKey struct {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"github.com/firnlog/firn/catalog"
 	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/index"
 	"github.com/firnlog/firn/storage"
@@ -58,6 +59,11 @@ type Request struct {
 	// Tasks, for tests and for comparisons. NoIndex wins.
 	ForceIndex bool
 	Limits     Limits // what the search may cost; see Scan.Partial. Memory is not looked at.
+	// Files are the data files to search, as Table.Files and Table.FilesSince return them, of the table's snapshot or of one before it; nil: all of the snapshot.
+	// Bloom packs are not asked about them.
+	Files []catalog.DataFile
+
+	beside *beside // nil: anywhere
 }
 
 // Defaults of EngineOptions.

@@ -115,6 +115,9 @@ func (e *evaluator) merge(a, b []int32) []int32 {
 }
 
 func (e *evaluator) leaf(l *leaf, in []int32) []int32 {
+	if l.kind == leafPlace {
+		return e.placeLeaf(l, in, e.take(len(in)))
+	}
 	c, ok := e.columns[l.field.ID]
 	if !ok {
 		return in[:0] // cannot be: the caller reads all fields of the node

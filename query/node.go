@@ -32,6 +32,7 @@ const (
 	leafContains                 // text contains
 	leafTokens                   // tokens stand next to each other; with one token: it is there
 	leafPattern                  // text has a pattern
+	leafPlace                    // the row comes before or after a place among the rows of the same time; of no column
 )
 
 // leafClass is what kind of values a leaf compares.
@@ -65,6 +66,9 @@ type leaf struct {
 	tokens *tokenMatcher       // leafTokens
 
 	pattern uint64 // leafPattern
+
+	place position // leafPlace
+	after bool     // leafPlace
 
 	// evidence lists sets of folded tokens; a text for which the leaf is true holds all tokens of at least one set. nil: no such tokens are known.
 	evidence [][]string
@@ -191,7 +195,9 @@ func predicateOf(n node) Predicate {
 func fieldsOf(n node, ids map[int]bool) {
 	switch n := n.(type) {
 	case *leaf:
-		ids[n.field.ID] = true
+		if n.kind != leafPlace {
+			ids[n.field.ID] = true
+		}
 	case notNode:
 		fieldsOf(n.x, ids)
 	case andNode:

@@ -83,7 +83,7 @@ func (s *Scan) prune(ctx context.Context) error {
 	p := s.planner
 	packs := p.findPacks(ctx)
 	defer packs.end()
-	files, err := p.engine.list(ctx, p.tableState, p.table)
+	files, err := p.list(ctx)
 	if err != nil {
 		return err
 	}
@@ -94,6 +94,14 @@ func (s *Scan) prune(ctx context.Context) error {
 		return err
 	}
 	return p.pruneSurvivors(ctx, s.listed)
+}
+
+// list returns the files to be searched.
+func (p *planner) list(ctx context.Context) (*fileList, error) {
+	if p.request.Files != nil {
+		return newFileList(p.engine.store, p.tableState, p.request.Files)
+	}
+	return p.engine.list(ctx, p.tableState, p.table)
 }
 
 func (e *Engine) newPlanner(ctx context.Context, t *catalog.Table, r Request) (*planner, error) {
@@ -107,6 +115,9 @@ func (e *Engine) newPlanner(ctx context.Context, t *catalog.Table, r Request) (*
 	p := &planner{tableState: state, engine: e, request: r, table: t, ledger: newLedger(r.ForceIndex)}
 	if p.bound, err = bind(p.schema, r.Predicate, r.From, r.To); err != nil {
 		return nil, err
+	}
+	if r.beside != nil {
+		p.bound.restrict(r.beside)
 	}
 	p.bloomed = !r.NoIndex && p.needsBloomed(p.bound.root)
 	p.needles = p.needsNeedle(p.bound.root)
@@ -203,6 +214,12 @@ func (p *planner) ages(times *factColumn, i int) (oldest, newest int64) {
 	}
 	if !p.request.To.IsZero() {
 		newest = min(newest, compareWhole(Less, microsOf(p.request.To)).high)
+	}
+	switch b := p.request.beside; {
+	case b != nil && b.after:
+		oldest = max(oldest, b.at.time)
+	case b != nil:
+		newest = min(newest, b.at.time)
 	}
 	return oldest, newest
 }

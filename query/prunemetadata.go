@@ -57,7 +57,7 @@ func (p *planner) pruneByMetadata(list *fileList) (left []*filePlan, tally metad
 func (p *planner) columnsOf(list *fileList) []*column {
 	columns := make([]*column, len(p.bound.leaves))
 	for i, l := range p.bound.leaves {
-		if !l.inMap {
+		if !l.inMap && l.kind != leafPlace {
 			columns[i] = list.column(l.field)
 		}
 	}
@@ -134,11 +134,16 @@ func (p *planner) startRows(f *filePlan, columns []*column) {
 			f.known[i] = exactRows(open.may)
 		case !v.some:
 			f.known[i] = exactRows(open.must)
+		case l.kind == leafPlace:
+			f.known[i] = exactRows(f.rowsBeside(l))
+			continue
 		default:
 			f.known[i] = open
 			continue
 		}
 		f.note(i, noteMetadata, "")
 	}
-	f.bounds = boundsOf(p.bound.root, f.rows, f.ofLeaf)
+	if f.bounds = boundsOf(p.bound.root, f.rows, f.ofLeaf); f.bounds.may.IsEmpty() {
+		f.skipped = SkipFileBounds // because of where its rows stand among those of the same time
+	}
 }

@@ -27,7 +27,7 @@ type packSearch struct {
 
 // findPacks begins to list the packs of the table, while its manifests are read; nil if it is certain that there are none to use.
 func (p *planner) findPacks(ctx context.Context) *packSearch {
-	if !p.hasPacks || p.request.NoIndex || !slices.ContainsFunc(p.bound.leaves, p.packMayHelp) {
+	if !p.hasPacks || p.request.NoIndex || p.request.Files != nil || !slices.ContainsFunc(p.bound.leaves, p.packMayHelp) {
 		return nil
 	}
 	location := p.tableState.packs
