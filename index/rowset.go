@@ -108,14 +108,12 @@ func (s *RowSet) CountInRange(start, end uint32) uint32 {
 func (s *RowSet) And(o *RowSet) *RowSet {
 	o = o.within(s.n)
 	switch {
+	case s.IsAll() || o.IsEmpty():
+		return o
+	case o.IsAll() || s.IsEmpty():
+		return s
 	case s.bits == nil && o.bits == nil:
 		return RowsInRange(s.n, max(s.start, o.start), min(s.end, o.end))
-	case s.IsAll():
-		return o
-	case o.IsAll():
-		return s
-	case s.IsEmpty() || o.IsEmpty():
-		return NoRows(s.n)
 	}
 	return rowSetOf(s.n, roaring.And(s.bitmap(), o.bitmap()))
 }

@@ -37,8 +37,11 @@ func boundsOf(x node, n uint32, ofLeaf func(*leaf) bounds) bounds {
 	case notNode:
 		return boundsOf(x.x, n, ofLeaf).not()
 	case andNode:
-		all := exactRows(index.AllRows(n))
-		for _, kid := range x {
+		if len(x) == 0 {
+			return exactRows(index.AllRows(n))
+		}
+		all := boundsOf(x[0], n, ofLeaf)
+		for _, kid := range x[1:] {
 			if all.may.IsEmpty() {
 				break
 			}
@@ -46,8 +49,11 @@ func boundsOf(x node, n uint32, ofLeaf func(*leaf) bounds) bounds {
 		}
 		return all
 	case orNode:
-		any := exactRows(index.NoRows(n))
-		for _, kid := range x {
+		if len(x) == 0 {
+			return exactRows(index.NoRows(n))
+		}
+		any := boundsOf(x[0], n, ofLeaf)
+		for _, kid := range x[1:] {
 			if any.must.IsAll() {
 				break
 			}

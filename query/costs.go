@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -68,10 +69,10 @@ func (p *planner) scanCost(f *filePlan) (c scanCost) {
 
 // wholeCost is scanCost without regard to the time window.
 func (p *planner) wholeCost(f *filePlan) (c scanCost) {
-	fields := map[int]bool{}
+	var fields []int
 	for _, l := range f.activeLeaves(p.bound.root, nil) {
-		if l.field.ID != p.time.ID || p.time.Type == format.TypeInvalid {
-			fields[l.field.ID] = true
+		if (l.field.ID != p.time.ID || p.time.Type == format.TypeInvalid) && !slices.Contains(fields, l.field.ID) {
+			fields = append(fields, l.field.ID)
 		}
 	}
 	file := f.file
@@ -86,7 +87,7 @@ func (p *planner) wholeCost(f *filePlan) (c scanCost) {
 	if f.finished {
 		rows = rangesOf(f.bounds.may)
 	}
-	for id := range fields {
+	for _, id := range fields {
 		bytes := 0.0
 		if file != nil {
 			bytes = float64(file.EstimateBytes([]int{id}, rows))

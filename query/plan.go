@@ -169,7 +169,7 @@ func (p *planner) project(names []string) ([]format.Field, *arrow.Schema, error)
 	}
 	var fields []format.Field
 	var arrowFields []arrow.Field
-	whole := p.schema.Arrow()
+	whole := p.arrow
 	for _, f := range p.schema.Fields {
 		if f.Type == format.TypeUnsupported || len(names) > 0 && !wanted[f.Name] {
 			continue

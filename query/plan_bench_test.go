@@ -19,8 +19,6 @@ func manyFiles(t testing.TB, n int) *testTable {
 	const span = 600 * 1_000_000
 	r := rand.New(rand.NewPCG(77, 0))
 	tt := makeTable(t, r, tableSpec{files: 1, rowsPerFile: 50, overlap: true})
-	schema, err := format.SchemaFromArrow(tt.table.Schema())
-	require.NoError(t, err)
 	f := tt.files[0]
 	added := make([]catalog.NewFile, 0, n)
 	for i := range n {
@@ -29,12 +27,12 @@ func manyFiles(t testing.TB, n int) *testTable {
 			f.records[k].cells = maps.Clone(f.records[k].cells)
 			f.records[k].cells["_timestamp"] = at.UnixMicro() + int64(k)*span/int64(len(f.records))
 		}
-		_ = schema
 		g := testFile{uri: fmt.Sprintf("%s/data/d=%d/many-%05d.parquet", tt.table.Location(), at.Unix()/86_400, i), records: f.records}
 		footer := tt.write(t, tt.table, &g, format.WriterOptions{})
 		added = append(added, catalog.NewFile{Path: g.uri, Size: footer.Size, ParquetMetadata: footer.Metadata,
 			Partition: map[string]any{catalog.PartitionDay: int32(at.Unix() / 86_400)}})
 	}
+	var err error
 	tt.table, err = tt.table.Append(context.Background(), added, catalog.AppendOptions{})
 	require.NoError(t, err)
 	return tt
@@ -45,7 +43,7 @@ func BenchmarkPlan(b *testing.B) {
 	ctx := context.Background()
 	from := time.UnixMicro(19_675 * 86_400_000_000).Add(5 * time.Hour)
 	for _, n := range []int{100, 10_000} {
-		tt := manyFiles(b, n)
+		var tt *testTable
 		for _, q := range []struct {
 			name    string
 			request Request
@@ -54,7 +52,10 @@ func BenchmarkPlan(b *testing.B) {
 			{"nowhere", Request{Predicate: HasToken{Col("log_msg"), "nowhere0815"}}},
 			{"newest", Request{Limit: 200}},
 		} {
-			b.Run(fmt.Sprintf("%s/%d", q.name, n), func(b *testing.B) {
+			b.Run(fmt.Sprintf("%d/%s", n, q.name), func(b *testing.B) {
+				if tt == nil {
+					tt = manyFiles(b, n)
+				}
 				e := NewEngine(tt.store, EngineOptions{})
 				_, err := e.Plan(ctx, tt.table, q.request)
 				require.NoError(b, err)
