@@ -61,6 +61,8 @@ var (
 	ErrSyntax = query.ErrSyntax
 	// ErrInvalidRequest says that a request does not fit the table, for example an unknown column.
 	ErrInvalidRequest = query.ErrInvalidRequest
+	// ErrOverflow says that a sum of whole numbers does not fit into 64 bits.
+	ErrOverflow = query.ErrOverflow
 	// ErrMemory says that an answer needs more memory than Limits.Memory.
 	ErrMemory = query.ErrMemory
 )

@@ -33,6 +33,8 @@
 //	scan.go, merge.go, cursor.go, pieces.go, pace.go, reading.go, gather.go, row.go   reading: rows, batches, counts
 //	answer.go, answerrows.go, limits.go     whole questions, and what an answer may cost
 //	context.go, contextgroups.go, contextwalk.go, position.go   rows before and after hits
+//	groupplan.go, groupfacts.go, groupread.go, groupjob.go, groupanswer.go   questions for groups: bound, answered by bounds, read, ordered
+//	grouptable.go, coder.go, bucket.go, aggregatestate.go, aggregatenumbers.go, scalar.go      groups and aggregates over vectors
 //	ahead.go, together.go               what is done side by side in a remote store
 //	patterns.go, patternread.go, patterncolumn.go, patterntally.go, patterndescribe.go, patterncompare.go   rows counted by pattern
 //	prunepattern.go                     rows of one pattern
