@@ -3,6 +3,7 @@ module github.com/firnlog/firn
 go 1.26
 
 require (
+	github.com/AfterShip/clickhouse-sql-parser v0.5.2
 	github.com/RoaringBitmap/roaring/v2 v2.30.0
 	github.com/apache/arrow-go/v18 v18.8.0
 	github.com/apache/iceberg-go v0.7.0

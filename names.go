@@ -8,6 +8,7 @@ import (
 	"github.com/firnlog/firn/ingest"
 	"github.com/firnlog/firn/maintain"
 	"github.com/firnlog/firn/query"
+	"github.com/firnlog/firn/query/sql"
 )
 
 // The types of tables; package catalog tells more.
@@ -190,6 +191,9 @@ const (
 
 // Parse reads a Predicate from a query text: words, "a phrase", field:value, field:"a phrase", AND OR NOT ( ), and * for everything.
 func Parse(text string) (Predicate, error) { return query.Parse(text) }
+
+// ParseSQL reads a Query from a SELECT statement; package query/sql tells what it understands.
+func ParseSQL(text string) (query.Query, error) { return sql.Parse(text) }
 
 // Col names a column, or, if the table has no such column, a key of attrs.
 func Col(name string) query.Column { return query.Col(name) }

@@ -22,6 +22,7 @@
 // Which file holds what:
 //
 //	query.go, predicate.go, normalize.go   questions and predicates, and their normal form
+//	number.go, wildcard.go              what the languages in query/sql and query/dsl share
 //	text.go, textquery.go               both printed
 //	parse.go, parsepipe.go              both parsed
 //	bind.go, value.go, node.go          a predicate bound to a table's schema
