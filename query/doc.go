@@ -24,7 +24,7 @@
 //	query.go, predicate.go, normalize.go   questions and predicates, and their normal form
 //	number.go, wildcard.go              what the languages in query/sql and query/dsl share
 //	text.go, textquery.go               both printed
-//	parse.go, parsepipe.go              both parsed
+//	parse.go, parseterm.go, parsevalue.go, parsepipe.go   both parsed
 //	bind.go, value.go, node.go          a predicate bound to a table's schema
 //	eval.go, match.go                   its truth, over vectors
 //	bounds.go, judge.go                 must and may: the algebra, and what statistics tell

@@ -324,13 +324,15 @@ func normalNumber(n json.Number) any {
 	return n.String()
 }
 
-// parseLiteralNumber reads a number as the languages write it: 5, -1.5, 1e3, +Inf. It returns int64 if it is whole and fits, else float64.
+// parseLiteralNumber reads a number as the languages write it: 5, -1.5, 1e3, +Inf, NaN. It returns int64 if it is whole and fits, else float64.
 func parseLiteralNumber(text string) (any, bool) {
 	switch text {
 	case "+Inf":
 		return math.Inf(1), true
 	case "-Inf":
 		return math.Inf(-1), true
+	case "NaN":
+		return math.NaN(), true
 	}
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return n, true

@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
-	"unicode/utf8"
-
-	"github.com/firnlog/firn/index/expression"
 )
 
 // maxDepth is how deeply parentheses and NOTs of a text may be nested.
@@ -15,18 +12,29 @@ const maxDepth = 250
 // Parse reads a predicate from the text language:
 //
 //	word                  HasToken on log_msg; several tokens (a UUID, a path, an address, key=value) are a phrase
+//	conn*                 TokenPrefix on log_msg; field:"conn"* of another column
 //	"some words"          Phrase on log_msg
+//	~"some text"          Contains on log_msg; field:~"some text" of another column
+//	/expr/                Regexp on log_msg; field:/expr/ of another column. \/ is a slash in it
+//	last 15m              Compare: _timestamp>=now-15m. Units are s, m, h, d and w, and ms, us and ns
 //	field:value           Equal; the value is converted to the column's type. log_msg:word is HasToken
+//	field:web*            Prefix; log_msg:conn* is TokenPrefix
 //	field:"some words"    Phrase (on columns that are no text: Equal); field:"" is Equal to the empty text
+//	field:="text"         Equal, of log_msg too; field:="text"* is Prefix
+//	field:in(a, "b c")    In
+//	field>5, field:>5     Compare, with <, <=, > or >= and a number, a time, now, now-15m or a text in quotes; with anything else it is a word
+//	field:[1 TO 5]        Between; a { or } leaves out the end itself, * is no end
+//	field:*               there is a value: not IsNull
+//	field:(a OR "b c")    a condition on the values of one field
 //	*                     All
-//	a b, a AND b, a OR b, NOT a, (a)
+//	a b, a AND b, a OR b, NOT a, -a, (a)
 //
 // A field with a JSON path behind it, log_msg$.user.id:42 or log_msg$['odd name'][0]:x, means what the path finds in the column's texts, see JSONPath.
 //
 // NOT binds tighter than AND, AND tighter than OR; operators are upper-case. A field that is no column of the table is a key of attrs, and attrs.x
-// is the key x of attrs. A field is an identifier ([A-Za-z_@][A-Za-z0-9_.@-]*); other words with a colon, and those like
-// http://x, are plain words. A backslash takes any following character literally, but stands for itself before a letter, a digit or _.
-// Errors are of type *SyntaxError.
+// is the key x of attrs. A field is an identifier ([A-Za-z_@][A-Za-z0-9_.@-]*); other words with a colon, and those like http://x, are plain words, and so are
+// a->b, x>y, a-b, key=value and /var/log/x (a regular expression ends with a slash, before a space). A backslash takes any following character literally, but
+// stands for itself before a letter, a digit or _. docs/QUERY.md tells more. Errors are of type *SyntaxError.
 func Parse(text string) (Predicate, error) {
 	p := &parser{text: text}
 	p.next()
@@ -107,8 +115,8 @@ type parser struct {
 	pos   int // behind tok
 	tok   token
 	depth int
-	path  string // of the field that was read last
 	pipes bool   // are understood
+	group *field // whose values are read, within field:( )
 	err   error
 }
 
@@ -163,7 +171,13 @@ func (p *parser) parseUnary() Predicate {
 		return term
 	case tokenNot:
 		p.next()
-		return Not{p.parseUnary()}
+		x := p.parseUnary()
+		if exists, ok := x.(Not); ok {
+			if null, ok := exists.X.(IsNull); ok {
+				return null
+			}
+		}
+		return Not{x}
 	case tokenOpen:
 		p.next()
 		if p.tok.kind == tokenClose {
@@ -194,13 +208,7 @@ func (p *parser) next() {
 	if p.err != nil {
 		return
 	}
-	for p.pos < len(p.text) {
-		r, n := utf8.DecodeRuneInString(p.text[p.pos:])
-		if !unicode.IsSpace(r) {
-			break
-		}
-		p.pos += n
-	}
+	p.space()
 	p.tok = token{start: p.pos}
 	if p.pos == len(p.text) {
 		return
@@ -219,199 +227,28 @@ func (p *parser) next() {
 		}
 		p.tok.kind = tokenPipe
 		p.pos++
-	case '"':
+	default:
+		if p.negates() {
+			p.tok.kind = tokenNot
+			p.pos++
+			return
+		}
 		start := p.pos
-		text := p.quoted()
-		if text == "" {
-			p.fail(start, "the phrase is empty")
-			return
+		term := p.term()
+		if p.err == nil && p.tok.kind == tokenEnd {
+			p.tok = token{kind: tokenTerm, start: start, term: term}
 		}
-		p.tok.kind, p.tok.term = tokenTerm, Phrase{Col(messageColumn), text}
-	default:
-		p.word()
 	}
 }
 
-// word reads an operator, *, a word, or a field with its value.
-func (p *parser) word() {
-	start := p.pos
-	field, ok := p.field()
-	if p.err != nil {
-		return
+// negates says whether a minus stands here that means NOT: before a word, a field, a quote or a parenthesis.
+func (p *parser) negates() bool {
+	rest, ok := strings.CutPrefix(p.text[p.pos:], "-")
+	if !ok || rest == "" {
+		return false
 	}
-	if ok {
-		p.fieldValue(start, field)
-		return
-	}
-	p.pos = start
-	text := p.literal()
-	if p.err != nil {
-		return
-	}
-	p.tok.kind = tokenTerm
-	switch p.text[start:p.pos] {
-	case "AND":
-		p.tok.kind = tokenAnd
-	case "OR":
-		p.tok.kind = tokenOr
-	case "NOT":
-		p.tok.kind = tokenNot
-	case "*":
-		p.tok.term = All{}
-	default:
-		p.tok.term = HasToken{Col(messageColumn), text}
-	}
-}
-
-// field reads a field name and its colon, or says that there is none at this place.
-func (p *parser) field() (name string, ok bool) {
-	start := p.pos
-	p.path = ""
-	var b strings.Builder
-	for p.pos < len(p.text) {
-		r, n := utf8.DecodeRuneInString(p.text[p.pos:])
-		if r == ':' {
-			if p.pos == start {
-				p.fail(start, "expected a field name before the colon; write \\: to search for the character")
-				return "", false
-			}
-			p.pos++
-			return b.String(), !strings.HasPrefix(p.text[p.pos:], "//")
-		}
-		if path, n := expression.ReadPath(p.text[p.pos:]); n > 1 && p.pos > start && strings.HasPrefix(p.text[p.pos+n:], ":") {
-			p.path = path.String()
-			p.pos += n + 1
-			return b.String(), !strings.HasPrefix(p.text[p.pos:], "//")
-		}
-		if r == '\\' {
-			_, m := utf8.DecodeRuneInString(p.text[p.pos+n:])
-			if m == 0 || !p.escapes(p.pos+n) {
-				return "", false
-			}
-			b.WriteString(p.text[p.pos+n : p.pos+n+m])
-			p.pos += n + m
-			continue
-		}
-		if !isFieldRune(r, b.Len() == 0, strings.HasPrefix(b.String(), attrsColumn+".")) {
-			return "", false
-		}
-		b.WriteRune(r)
-		p.pos += n
-	}
-	return "", false
-}
-
-// isFieldRune says whether a field name may hold r unescaped. Keys of attrs may hold any letter and digit.
-func isFieldRune(r rune, first, inAttrs bool) bool {
-	switch {
-	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r == '_', r == '@':
+	if _, _, isRegexp := readRegexp(rest); isRegexp {
 		return true
-	case r >= '0' && r <= '9', r == '.', r == '-':
-		return !first
-	default:
-		return inAttrs && (unicode.IsLetter(r) || unicode.IsDigit(r))
 	}
-}
-
-// fieldValue reads what follows a field's colon.
-func (p *parser) fieldValue(start int, field string) {
-	column := Col(field)
-	if key, ok := strings.CutPrefix(field, attrsColumn+"."); ok && key != "" {
-		column = Attr(key)
-	}
-	if p.path != "" {
-		column = JSONPath(field, p.path)
-	}
-	p.tok = token{kind: tokenTerm, start: start}
-	if p.pos < len(p.text) && p.text[p.pos] == '"' {
-		text := p.quoted()
-		if p.err != nil {
-			return
-		}
-		if text == "" {
-			p.tok.term = Equal{column, ""}
-		} else {
-			p.tok.term = Phrase{column, text}
-		}
-		return
-	}
-	at := p.pos
-	text := p.literal()
-	of, isPattern := strings.CutPrefix(field, patternField+".")
-	if field == patternField {
-		of, isPattern = messageColumn, true
-	}
-	switch {
-	case p.err != nil:
-	case isPattern && of != "":
-		id, err := ParsePatternID(text)
-		if err != nil {
-			p.fail(at, "expected the id of a pattern: 16 hexadecimal digits, as firn patterns prints them")
-			return
-		}
-		p.tok.term = HasPattern{Col(of), id}
-	case p.pos == at:
-		p.fail(at, fmt.Sprintf("expected a value after %q; write \\: to search for the text itself", p.text[start:at]))
-	case column == Col(messageColumn):
-		p.tok.term = HasToken{column, text}
-	default:
-		p.tok.term = Equal{column, text}
-	}
-}
-
-// literal reads up to a space, quote or parenthesis and takes escapes away.
-func (p *parser) literal() string {
-	var b strings.Builder
-	for p.pos < len(p.text) {
-		r, n := utf8.DecodeRuneInString(p.text[p.pos:])
-		if unicode.IsSpace(r) || r == '"' || r == '(' || r == ')' {
-			break
-		}
-		p.literalRune(&b, r, n)
-	}
-	return b.String()
-}
-
-// quoted reads a text in quotes and takes escapes away.
-func (p *parser) quoted() string {
-	start := p.pos
-	p.pos++
-	var b strings.Builder
-	for p.pos < len(p.text) {
-		r, n := utf8.DecodeRuneInString(p.text[p.pos:])
-		if r == '"' {
-			p.pos++
-			return b.String()
-		}
-		p.literalRune(&b, r, n)
-	}
-	p.fail(start, "this quote is never closed; write \\\" to search for the character")
-	return ""
-}
-
-// literalRune reads one rune of n bytes, or what it escapes.
-func (p *parser) literalRune(b *strings.Builder, r rune, n int) {
-	if r == '\\' {
-		if p.pos+n == len(p.text) {
-			p.fail(p.pos, "expected a character after the backslash; write \\\\ for a backslash")
-			return
-		}
-		if p.escapes(p.pos + n) {
-			p.pos += n
-			_, n = utf8.DecodeRuneInString(p.text[p.pos:])
-		}
-	}
-	b.WriteString(p.text[p.pos : p.pos+n])
-	p.pos += n
-}
-
-// escapes says whether a backslash before this place takes the following character literally, instead of standing for itself.
-func (p *parser) escapes(pos int) bool {
-	r, _ := utf8.DecodeRuneInString(p.text[pos:])
-	return !isWordRune(r)
-}
-
-// isWordRune says whether tokens may hold the rune.
-func isWordRune(r rune) bool {
-	return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r)
+	return strings.IndexByte(`"(@`, rest[0]) >= 0 || strings.HasPrefix(rest, `~"`) || isWordRune(firstRune(rest))
 }

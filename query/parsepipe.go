@@ -349,14 +349,14 @@ func (p *parser) column() Column {
 	}
 	p.space()
 	start := p.pos
+	name := ""
 	if p.pos < len(p.text) && p.text[p.pos] == '"' {
-		name := p.quoted()
-		if name == "" {
+		if name = p.quoted(); name == "" {
 			p.fail(start, "the name of the column is empty")
 		}
-		return normalColumn(Col(name))
+	} else {
+		name = p.columnName()
 	}
-	name := p.columnName()
 	switch {
 	case name == "":
 		p.fail(start, `expected the name of a column; write names with odd characters in quotes: "a name"`)

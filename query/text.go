@@ -43,49 +43,88 @@ func (p Phrase) String() string {
 	return p.Column.String() + ":" + quoteText(p.Text)
 }
 
-// String returns field:value. Equal on log_msg, which the text language lacks, is log_msg="value".
+// String returns field:value; on log_msg log_msg:="value".
 func (p Equal) String() string {
 	text := formatValue(p.Value)
 	switch {
+	case p.Column == Col(messageColumn), p.Column.Path == "" && patternColumnOf(p.Column.Name) != "":
+		return p.Column.String() + ":=" + quoteText(text)
 	case text == "":
 		return p.Column.String() + `:""`
-	case p.Column == Col(messageColumn):
-		return p.Column.String() + "=" + quoteText(text)
 	default:
 		return p.Column.String() + ":" + valueText(text)
 	}
 }
 
-// String returns the values joined by OR.
-func (p In) String() string { return p.expand().String() }
-
-// expand returns the same condition without In.
-func (p In) expand() Or {
-	or := make(Or, len(p.Values))
+// String returns field:in(a, "b c").
+func (p In) String() string {
+	var b strings.Builder
+	b.WriteString(p.Column.String() + ":in(")
 	for i, v := range p.Values {
-		or[i] = Equal{p.Column, v}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(listText(formatValue(v)))
 	}
-	return or
+	return b.String() + ")"
 }
 
-// String returns field>=value.
+// listText prints a value of a list: in quotes, unless it is a plain word, number or name.
+func listText(text string) string {
+	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return !isWordRune(r) && !strings.ContainsRune("-.:@+/", r) || r == utf8.RuneError }) {
+		return quoteText(text)
+	}
+	return text
+}
+
+// String returns field>=value, or last 15m.
 func (p Compare) String() string {
-	return p.Column.String() + string(p.Op) + valueText(formatValue(p.Value))
+	if ago, ok := p.Value.(Ago); ok && ago > 0 && p.Op == GreaterOrEqual && p.Column == Col(timestampColumn) {
+		return "last " + spanText(uint64(ago))
+	}
+	column := p.Column.String()
+	if name, ok := strings.CutSuffix(column, "-"); ok && p.Column.Path == "" {
+		column = name + `\-` // no arrow
+	}
+	return column + string(p.Op) + operandText(p.Value)
 }
 
 // String returns field:[low TO high].
 func (p Between) String() string {
-	return p.Column.String() + ":[" + valueText(formatValue(p.Low)) + " TO " + valueText(formatValue(p.High)) + "]"
+	return p.Column.String() + ":[" + operandText(p.Low) + " TO " + operandText(p.High) + "]"
+}
+
+// operandText prints a value of Compare or Between: numbers, times and moments as they are, other texts in quotes.
+func operandText(v any) string {
+	v = normalValue(v)
+	text := formatValue(v)
+	if _, isText := v.(string); !isText {
+		return text
+	}
+	if same, ok := bareOperand(text); ok && same == v && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || r == '\\' }) {
+		return text
+	}
+	return quoteText(text)
 }
 
 // String returns NOT field:*.
 func (p IsNull) String() string { return "NOT " + p.Column.String() + ":*" }
 
-// String returns field:text*.
-func (p Prefix) String() string { return p.Column.String() + ":" + valueText(p.Text) + "*" }
+// String returns field:text*; on log_msg log_msg:="text"*.
+func (p Prefix) String() string {
+	if p.Text == "" || p.Column == Col(messageColumn) {
+		return p.Column.String() + ":=" + quoteText(p.Text) + "*"
+	}
+	return p.Column.String() + ":" + valueText(p.Text) + "*"
+}
 
-// String returns field:~"text".
-func (p Contains) String() string { return p.Column.String() + ":~" + quoteText(p.Text) }
+// String returns field:~"text"; of log_msg ~"text".
+func (p Contains) String() string {
+	if p.Column == Col(messageColumn) {
+		return "~" + quoteText(p.Text)
+	}
+	return p.Column.String() + ":~" + quoteText(p.Text)
+}
 
 // String returns text*; of other columns than log_msg field:"text"*.
 func (p TokenPrefix) String() string {
@@ -133,8 +172,11 @@ func (p Or) String() string {
 	return join(p, " OR ", bindsOr)
 }
 
-// String puts NOT before the predicate.
+// String puts NOT before the predicate; of IsNull it is field:*.
 func (p Not) String() string {
+	if null, ok := p.X.(IsNull); ok {
+		return null.Column.String() + ":*"
+	}
 	if strength(p.X) < bindsNot {
 		return "NOT (" + text(p.X) + ")"
 	}
@@ -182,27 +224,35 @@ func strength(p Predicate) int {
 			return strength(p[0])
 		}
 		return bindsOr
-	case In:
-		return strength(p.expand())
-	case Not, IsNull:
+	case Not:
+		if _, exists := p.X.(IsNull); exists {
+			return bindsTight
+		}
+		return bindsNot
+	case IsNull:
 		return bindsNot
 	default:
 		return bindsTight
 	}
 }
 
-// String returns the name as the text language spells it: level, attrs.pod.
+// String returns the name as the text language spells it: level, attrs.pod, "größe".
 func (c Column) String() string {
 	name := c.Name
 	if c.Key != "" {
 		name += "." + c.Key
 	}
-	inAttrs, first := c.Name == attrsColumn && c.Key != "", true
-	return escape(name, func(r rune) bool {
-		needs := !isWordRune(r) && !isFieldRune(r, first, inAttrs)
+	inAttrs, first, quote := c.Name == attrsColumn && c.Key != "", true, name == ""
+	escaped := escape(name, func(r rune) bool {
+		needs := !isFieldRune(r, first, inAttrs && !first)
+		quote = quote || needs && isWordRune(r) // where a backslash stands for itself
 		first = false
 		return needs
-	}) + c.Path
+	})
+	if quote {
+		escaped = quoteText(name)
+	}
+	return escaped + c.Path
 }
 
 // wordText escapes a text so that it reads as one word.
@@ -211,22 +261,42 @@ func wordText(text string) string {
 	if i := strings.IndexByte(text, ':'); i >= 0 {
 		colon = i == 0 || (text[0] < '0' || text[0] > '9') && (!strings.HasPrefix(text[i:], "://") || strings.Contains(text, "$"))
 	}
-	escaped := escape(text, func(r rune) bool {
-		return unicode.IsSpace(r) || r == '"' || r == '(' || r == ')' || r == '*' || r == '\\' || colon && r == ':'
-	})
-	if strings.HasPrefix(escaped, "|") {
+	escaped := escape(text, func(r rune) bool { return isDelimiter(r) || r == '<' || r == '>' || colon && r == ':' })
+	if strings.HasPrefix(escaped, "|") || strings.HasPrefix(escaped, "-") || mayBeRegexp(escaped) || isLoneOperator(escaped) {
 		return `\` + escaped
 	}
 	return escaped
 }
 
+// isDelimiter says whether a rune ends words and values or means something in them.
+func isDelimiter(r rune) bool {
+	return unicode.IsSpace(r) || r == '"' || r == '(' || r == ')' || r == '*' || r == '\\'
+}
+
+// mayBeRegexp says whether a text may be read as the beginning of a regular expression, depending on what follows: there is no second slash, or one that ends it.
+func mayBeRegexp(escaped string) bool {
+	if !strings.HasPrefix(escaped, "/") {
+		return false
+	}
+	for i := 1; i < len(escaped); i++ {
+		switch escaped[i] {
+		case '\\':
+			i++
+		case '/':
+			return i+1 == len(escaped)
+		}
+	}
+	return true
+}
+
 // valueText escapes a text so that it reads as one value behind a field's colon.
 func valueText(text string) string {
-	escaped := escape(text, func(r rune) bool {
-		return unicode.IsSpace(r) || r == '"' || r == '(' || r == ')' || r == '*' || r == '\\'
-	})
-	if strings.HasPrefix(escaped, "//") {
-		return `\` + escaped
+	escaped := escape(text, isDelimiter)
+	if escaped != "" {
+		openRange := strings.IndexByte("[{", escaped[0]) >= 0 && !strings.ContainsAny(escaped, "]}") // what follows may close it
+		if openRange || strings.HasPrefix(escaped, "//") || strings.IndexByte("<>", escaped[0]) >= 0 || mayBeRegexp(escaped) {
+			return `\` + escaped
+		}
 	}
 	return escaped
 }

@@ -128,7 +128,7 @@ func valueText(v Value) (string, bool) {
 // Word prints a text as a bare word. It returns false if it would be read as something else.
 func Word(text string) (string, bool) {
 	switch text {
-	case "", "AND", "OR", "NOT":
+	case "", "AND", "OR", "NOT", "last":
 		return "", false
 	}
 	if strings.ContainsAny(text, "*:\\") && !isPlainColonWord(text) {
@@ -147,11 +147,11 @@ func isPlainColonWord(text string) bool {
 	return !identifier.MatchString(before) || strings.HasPrefix(after, "//")
 }
 
-// escape puts a backslash before everything that would end a word.
+// escape puts a backslash before everything that would end a word, or mean something in it or at its beginning.
 func escape(text string) string {
 	var b strings.Builder
 	for i, r := range text {
-		if strings.ContainsRune(`"()\`, r) || unicode.IsSpace(r) || i == 0 && (r == ':' || r == '*') {
+		if strings.ContainsRune(`"()\*<>`, r) || unicode.IsSpace(r) || i == 0 && strings.ContainsRune(":/[{-|=!~", r) {
 			b.WriteByte('\\')
 		}
 		b.WriteRune(r)
