@@ -202,21 +202,13 @@ func (p *planner) commit(f *filePlan, cost scanCost, part share) {
 	}
 }
 
-// scattered says whether readings should not make use of what a sidecar said about a file, because the rows are in nearly all pages anyway: a
-// reading that ends after a few rows is faster with all rows of a page than with many single ones, and one that has to check rows all the same would
-// read columns in more pieces.
+// scattered says whether readings should not make use of what a sidecar said about a file, because the rows that are left to be checked are in nearly all pages
+// anyway: columns would be read in more pieces. With a limit the reading gains nevertheless: it knows where it may stop, and checks fewer rows.
 func (p *planner) scattered(f *filePlan, cost scanCost) bool {
-	if f.skipped != "" || f.bounds.may.IsAll() && f.bounds.must.IsEmpty() {
+	if p.request.Limit > 0 || f.skipped != "" || f.bounds.may.IsAll() && f.bounds.must.IsEmpty() || f.bounds.decided() {
 		return false
 	}
-	left := p.remainingOf(f.bounds, cost, false)
-	switch {
-	case f.bounds.decided():
-		return false
-	case p.request.Limit > 0:
-		return p.remainingOf(bounds{index.NoRows(f.rows), f.bounds.may}, cost, false) >= scatteredPart*cost.columns
-	}
-	return left+float64(p.engine.store.traits.ReadGap) >= cost.columns
+	return p.remainingOf(f.bounds, cost, false)+float64(p.engine.store.traits.ReadGap) >= cost.columns
 }
 
 // useful returns those of the leaves that can change what is to be read of the file, and notes why the others cannot.

@@ -36,8 +36,6 @@ const (
 	tailBytes = 64 << 10
 	// unknownShare is the part of a file that a column takes, if the catalog does not know.
 	unknownShare = 0.2
-	// scatteredPart is the part of the pages from which on candidates are as good as everywhere.
-	scatteredPart = 0.9
 )
 
 // scanCost is about what a file costs without its sidecar.
@@ -233,10 +231,10 @@ func (l *ledger) grant(bytes float64) bool {
 func (l *ledger) begin(ctx context.Context, want, least float64) (*spending, error) {
 	for {
 		l.mu.Lock()
-		if l.free || l.credit >= least {
+		if l.free || l.credit >= least || least == 0 {
 			left := want
 			if !l.free {
-				left = min(want, l.credit)
+				left = min(want, max(0, l.credit))
 			}
 			l.credit -= left
 			l.busy++

@@ -2,6 +2,7 @@ package query
 
 import (
 	"slices"
+	"sort"
 
 	"github.com/firnlog/firn/format"
 )
@@ -40,6 +41,9 @@ func (r *reading) needed() int64 { return max(1, r.limit-r.matched.Load()) }
 
 // pieceSpan says how many rows the next piece should span, if pieces are cut by rows.
 func (c *cursor) pieceSpan(need int64, size pieceSizes) int64 {
+	if n, ok := c.spanOfCertain(need); ok && n <= size.mostCheck {
+		return n
+	}
 	if c.reading.spanned.Load() == 0 {
 		if need > size.most/4 {
 			return size.most
@@ -49,6 +53,25 @@ func (c *cursor) pieceSpan(need int64, size pieceSizes) int64 {
 	density := c.reading.density()
 	most := min(float64(size.most)/density, float64(size.mostCheck))
 	return int64(min(max(1.25*float64(need)/density, float64(size.first)), most))
+}
+
+// spanOfCertain says how many rows, from the first candidate on that is left, hold as many rows as are needed that are known to match; false if the file has
+// not so many.
+func (c *cursor) spanOfCertain(need int64) (int64, bool) {
+	must := c.view.bounds.must
+	if len(c.rest) == 0 || int64(must.Cardinality()) < need {
+		return 0, false
+	}
+	first, end := c.rest[0].Start, c.rest[len(c.rest)-1].End
+	most := end - first
+	enough := func(n int) bool {
+		if c.newest {
+			return int64(must.CountInRange(end-uint32(n), end)) >= need
+		}
+		return int64(must.CountInRange(first, first+uint32(n))) >= need
+	}
+	n := sort.Search(int(most)+1, enough)
+	return int64(n), n <= int(most)
 }
 
 // nextPiece takes the next piece off, and returns how many rows were gone through with it.
