@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -38,12 +39,20 @@ func (s *segment) holds(off, n int64) bool {
 type fetcher struct {
 	store    storage.Store
 	traits   storage.Traits
-	gate     Gate // left while waiting for the store; may be nil
-	requests int  // that a transfer should make do with
+	gate     Gate          // left while waiting for the store; may be nil
+	pages    *atomic.Int64 // counts pages that are unpacked; may be nil
+	requests int           // that a transfer should make do with
 	name     string
 	size     int64
 	segments []segment // sorted by offset
 	spare    [][]byte  // buffers for reuse
+}
+
+// countPage counts a page that is unpacked.
+func (f *fetcher) countPage() {
+	if f.pages != nil {
+		f.pages.Add(1)
+	}
 }
 
 // fetcher returns a fetcher of the file.

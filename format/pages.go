@@ -247,6 +247,7 @@ func (r *pageReader) unpack(p *page, h *pageHeader, data []byte) error {
 	if int64(h.values) > r.chunk.values {
 		return fmt.Errorf("it has %d values, its column chunk %d", h.values, r.chunk.values)
 	}
+	r.fetch.countPage()
 	p.pageHeader = *h
 	if h.hasCRC && crc32.ChecksumIEEE(data) != h.crc {
 		return errChecksum
@@ -339,6 +340,7 @@ func (r *pageReader) dictionary(ctx context.Context) (*page, error) {
 }
 
 func (r *pageReader) unpackDict(h *pageHeader, data []byte) error {
+	r.fetch.countPage()
 	if h.encoding != encodingPlain && h.encoding != encodingPlainDictionary {
 		return errBadEncoding
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync/atomic"
 )
 
 // DefaultBatchRows is the default of ReadOptions.BatchRows.
@@ -12,10 +13,11 @@ const DefaultBatchRows = 4096
 
 // ReadOptions say how rows are read. The zero value gives the defaults.
 type ReadOptions struct {
-	BatchRows int     // rows of a batch, at most; default DefaultBatchRows
-	Requests  int     // that should be enough to read a few rows of a remote store, side by side; more bytes are read to save requests; default 16
-	Gate      Gate    // bounds how many readers decode at once; nil: no bound
-	Budget    *Budget // bounds the memory of what was read and is not decoded yet; nil: no bound but that of each reader, 64 MiB
+	BatchRows int           // rows of a batch, at most; default DefaultBatchRows
+	Requests  int           // that should be enough to read a few rows of a remote store, side by side; more bytes are read to save requests; default 16
+	Gate      Gate          // bounds how many readers decode at once; nil: no bound
+	Budget    *Budget       // bounds the memory of what was read and is not decoded yet; nil: no bound but that of each reader, 64 MiB
+	Pages     *atomic.Int64 // grows by one with each page, dictionary pages included, whose values are unpacked; nil: nobody counts
 }
 
 // Read yields the columns with these ids of the rows in these ranges, in ascending order of rows. Ranges must be ascending and not
@@ -83,7 +85,7 @@ func (f *File) newScan(ctx context.Context, fieldIDs []int, rows []RowRange, opt
 		opts.BatchRows = DefaultBatchRows
 	}
 	s = &scan{file: f, fetch: f.fetcher(), budget: opts.Budget, dec: newDecompressor()}
-	s.fetch.gate = opts.Gate
+	s.fetch.gate, s.fetch.pages = opts.Gate, opts.Pages
 	if opts.Requests > 0 {
 		s.fetch.requests = opts.Requests
 	}

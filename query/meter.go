@@ -4,12 +4,15 @@ import (
 	"context"
 	"sync/atomic"
 
+	"github.com/firnlog/firn/index"
 	"github.com/firnlog/firn/storage"
 )
 
 // counters are what planning or reading costs.
 type counters struct {
 	requests, bytes        atomic.Int64 // of storage
+	byKind                 [numBytes]atomic.Int64
+	pages                  atomic.Int64 // of data files, that were unpacked
 	plans, sidecars, files hitCounter   // of the cache
 }
 
@@ -17,10 +20,45 @@ type counters struct {
 func (c *counters) add(o *counters) {
 	c.requests.Add(o.requests.Load())
 	c.bytes.Add(o.bytes.Load())
+	c.pages.Add(o.pages.Load())
+	for i := range c.byKind {
+		c.byKind[i].Add(o.byKind[i].Load())
+	}
 	for _, pair := range [][2]*hitCounter{{&c.plans, &o.plans}, {&c.sidecars, &o.sidecars}, {&c.files, &o.files}} {
 		pair[0].hits.Add(pair[1].hits.Load())
 		pair[0].misses.Add(pair[1].misses.Load())
 	}
+}
+
+// bytesKind is what bytes that are read belong to.
+type bytesKind uint8
+
+const (
+	bytesOfFooters bytesKind = iota // footers, page indexes and bloom filters of data files
+	bytesOfData                     // pages of data files
+	bytesOfIndex                    // sidecars and bloom packs
+	numBytes
+)
+
+type pagesKey struct{}
+
+// readingPages marks a context: what is read of data files under it are pages.
+func readingPages(ctx context.Context) context.Context {
+	return context.WithValue(ctx, pagesKey{}, true)
+}
+
+// read counts a request.
+func (c *counters) read(ctx context.Context, name string, bytes int) {
+	kind := bytesOfFooters
+	switch {
+	case index.IsSidecar(name) || index.IsPack(name):
+		kind = bytesOfIndex
+	case ctx.Value(pagesKey{}) != nil:
+		kind = bytesOfData
+	}
+	c.requests.Add(1)
+	c.bytes.Add(int64(bytes))
+	c.byKind[kind].Add(int64(bytes))
 }
 
 type countersKey struct{}
@@ -84,10 +122,10 @@ func (s *meteredStore) ReadAt(ctx context.Context, name string, p []byte, off in
 	}
 	err := s.Store.ReadAt(ctx, name, p, off)
 	s.end()
-	c := countersOf(ctx)
-	c.requests.Add(1)
-	if err == nil {
-		c.bytes.Add(int64(len(p)))
+	if err != nil {
+		countersOf(ctx).read(ctx, name, 0)
+	} else {
+		countersOf(ctx).read(ctx, name, len(p))
 		limiterOf(ctx).addBytes(int64(len(p)))
 	}
 	return err
@@ -99,9 +137,7 @@ func (s *meteredStore) ReadTail(ctx context.Context, name string, p []byte) (int
 	}
 	n, size, err := s.Store.ReadTail(ctx, name, p)
 	s.end()
-	c := countersOf(ctx)
-	c.requests.Add(1)
-	c.bytes.Add(int64(n))
+	countersOf(ctx).read(ctx, name, n)
 	limiterOf(ctx).addBytes(int64(n))
 	return n, size, err
 }

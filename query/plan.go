@@ -81,6 +81,7 @@ func (e *Engine) Plan(ctx context.Context, t *catalog.Table, r Request) (*Scan, 
 // prune runs the stages of planning.
 func (s *Scan) prune(ctx context.Context) error {
 	p := s.planner
+	start := p.engine.now()
 	packs := p.findPacks(ctx)
 	defer packs.end()
 	files, err := p.list(ctx)
@@ -90,6 +91,9 @@ func (s *Scan) prune(ctx context.Context) error {
 	if s.listed, s.metadata, err = p.pruneByMetadata(files); err != nil {
 		return err
 	}
+	pruned := p.engine.now()
+	s.metadataTime = pruned.Sub(start)
+	defer func() { s.indexTime = p.engine.now().Sub(pruned) }()
 	if err := p.pruneByPacks(ctx, packs, files, s.listed); err != nil {
 		return err
 	}
@@ -257,7 +261,9 @@ type Scan struct {
 	files      []*filePlan    // those that Plan left, in the order in which they are read
 	planTime   time.Duration
 	planCounts counters
-	partial    string // which limit ended the planning
+
+	metadataTime, indexTime time.Duration // parts of planTime
+	partial                 string        // which limit ended the planning
 
 	mu     sync.Mutex
 	latest *reading

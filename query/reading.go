@@ -129,10 +129,11 @@ func (g cpuGate) Leave() {
 // read calls use with each batch of rows of a data file.
 func (r *reading) read(ctx context.Context, f *fileView, position int, ids []int, rows []format.RowRange, use func(b *format.Batch)) error {
 	r.touched[position].Store(true)
-	options := format.ReadOptions{Budget: r.scan.planner.engine.budget, Requests: r.share}
+	options := format.ReadOptions{Budget: r.scan.planner.engine.budget, Requests: r.share, Pages: &r.counts.pages}
 	if r.gate != nil {
 		options.Gate = r.gate
 	}
+	ctx = readingPages(ctx)
 	r.gate.Enter()
 	defer r.gate.Leave()
 	var damaged error

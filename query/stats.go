@@ -67,8 +67,13 @@ type Stats struct {
 	RowsByFacts  int64 `json:"rows_by_facts,omitempty"`  // rows in an answer of groups of which no value was decoded: bounds, counts and indexes tell all of them
 	FilesByFacts int   `json:"files_by_facts,omitempty"` // files all of whose rows are among these
 
-	BytesRead int64 `json:"bytes_read"` // from storage, sidecars and footers included; what a cache answered costs nothing
-	Requests  int64 `json:"requests"`   // to storage, for reading
+	// Bytes and requests are of the storage; what the engine's cache answered costs nothing. Metadata of the table (metadata.json, manifests) is not among them.
+	BytesRead    int64 `json:"bytes_read"`    // the sum of the next three
+	BytesData    int64 `json:"bytes_data"`    // pages of data files
+	BytesFooters int64 `json:"bytes_footers"` // footers, page indexes and bloom filters of data files
+	BytesIndex   int64 `json:"bytes_index"`   // sidecars and bloom packs
+	Requests     int64 `json:"requests"`      // for reading
+	PagesDecoded int64 `json:"pages_decoded"` // of data files, dictionary pages included
 
 	SidecarHits   int64 `json:"sidecar_cache_hits"` // sidecars found in the engine's cache
 	SidecarMisses int64 `json:"sidecar_cache_misses"`
@@ -79,8 +84,11 @@ type Stats struct {
 
 	Partial string `json:"partial,omitempty"` // which limit ended the reading (or the planning), so that the answer is not whole; see Limits
 
-	PlanMillis  float64 `json:"plan_ms"`  // time that Plan took
-	TotalMillis float64 `json:"total_ms"` // Plan plus the latest reading
+	MetadataMillis float64 `json:"metadata_ms"` // part of PlanMillis: the table's metadata was read, if need be, and files were pruned by it
+	IndexMillis    float64 `json:"index_ms"`    // part of PlanMillis: bloom packs, sidecars and footers were asked
+	PlanMillis     float64 `json:"plan_ms"`     // time that Plan took
+	ReadMillis     float64 `json:"read_ms"`     // time that the latest reading took so far
+	TotalMillis    float64 `json:"total_ms"`    // Plan plus the latest reading
 }
 
 // Stats returns what planning and the latest reading cost so far.
@@ -112,7 +120,7 @@ func (s *Scan) Stats() Stats {
 	}
 	st.Packs, st.Partial = s.planner.packs.get(), s.Partial()
 	s.planCounts.addTo(&st)
-	st.PlanMillis = millis(s.planTime)
+	st.PlanMillis, st.MetadataMillis, st.IndexMillis = millis(s.planTime), millis(s.metadataTime), millis(s.indexTime)
 	st.TotalMillis = st.PlanMillis
 	if r != nil {
 		r.addTo(&st)
@@ -122,7 +130,11 @@ func (s *Scan) Stats() Stats {
 
 func (c *counters) addTo(st *Stats) {
 	st.BytesRead += c.bytes.Load()
+	st.BytesData += c.byKind[bytesOfData].Load()
+	st.BytesFooters += c.byKind[bytesOfFooters].Load()
+	st.BytesIndex += c.byKind[bytesOfIndex].Load()
 	st.Requests += c.requests.Load()
+	st.PagesDecoded += c.pages.Load()
 	st.SidecarHits += c.sidecars.hits.Load()
 	st.SidecarMisses += c.sidecars.misses.Load()
 	st.PlanHits += c.plans.hits.Load()
@@ -140,7 +152,8 @@ func (r *reading) addTo(st *Stats) {
 	if !over {
 		took = r.scan.planner.engine.now().Sub(r.start)
 	}
-	st.TotalMillis += millis(took)
+	st.ReadMillis = millis(took)
+	st.TotalMillis += st.ReadMillis
 	rest := SkipNotReached
 	if r.counting {
 		rest = SkipAnswered

@@ -122,3 +122,22 @@ func TestMemoryOfWhatIsKept(t *testing.T) {
 	require.Greater(t, 2*told, took, "told %d, took %d", told, took)
 	runtime.KeepAlive(e)
 }
+
+// TestStatsTellBytesAndPages: bytes by kind add up to what the store was asked for, and pages are counted.
+func TestStatsTellBytesAndPages(t *testing.T) {
+	tt := makeTable(t, rand.New(rand.NewPCG(94, 0)), tableSpec{files: 3, rowsPerFile: 400, options: format.WriterOptions{PageBytes: 2048}})
+	store := metered.New(tt.store)
+	e := NewEngine(store, EngineOptions{})
+	_, scan := collect(t, e, tt.table, Request{Predicate: msg("the"), ForceIndex: true, Columns: []string{"status"}})
+	st := scan.Stats()
+	require.Equal(t, store.Counts().BytesRead, st.BytesRead)
+	require.Equal(t, store.Counts().Requests, st.Requests)
+	require.Equal(t, st.BytesRead, st.BytesData+st.BytesFooters+st.BytesIndex)
+	for _, n := range []int64{st.BytesData, st.BytesFooters, st.BytesIndex, st.PagesDecoded} {
+		require.Positive(t, n, "%+v", st)
+	}
+	_, all := collect(t, e, tt.table, Request{})
+	require.Greater(t, all.Stats().PagesDecoded, st.PagesDecoded)
+	require.InDelta(t, st.TotalMillis, st.PlanMillis+st.ReadMillis, 0.01)
+	require.LessOrEqual(t, st.MetadataMillis+st.IndexMillis, st.PlanMillis+0.01)
+}
