@@ -193,7 +193,10 @@ const (
 func Parse(text string) (Predicate, error) { return query.Parse(text) }
 
 // ParseSQL reads a Query from a SELECT statement; package query/sql tells what it understands.
-func ParseSQL(text string) (query.Query, error) { return sql.Parse(text) }
+func ParseSQL(text string) (Query, error) { return sql.Parse(text) }
+
+// ParseQuery reads a Query from search text: a condition as Parse reads it, and behind it pipes such as | stats count() by level.
+func ParseQuery(text string) (Query, error) { return query.ParseQuery(text) }
 
 // Col names a column, or, if the table has no such column, a key of attrs.
 func Col(name string) query.Column { return query.Col(name) }

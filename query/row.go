@@ -95,6 +95,26 @@ func (r Row) Text(name string) string {
 	return text
 }
 
+// AppendText appends the value of column i as plain text: as AppendJSON prints it, but texts and times without quotes and escapes. Bytes that are not valid UTF-8
+// are U+FFFD, maps are JSON, and null is nothing.
+func (r Row) AppendText(dst []byte, i int) []byte {
+	t, c := r.fields[i].Type, &r.cells[i]
+	switch {
+	case t == format.TypeStringMap:
+		return appendEntries(dst, c.entries)
+	case !c.valid:
+		return dst
+	case t == format.TypeString:
+		return appendValid(dst, c.text)
+	}
+	return append(dst, c.plainText(t)...)
+}
+
+// Null tells whether column i has no value. A map always has one.
+func (r Row) Null(i int) bool {
+	return r.fields[i].Type != format.TypeStringMap && !r.cells[i].valid
+}
+
 // Time returns the row's _timestamp, and the zero time if it was not asked for.
 func (r Row) Time() time.Time {
 	t, _ := r.Get(timestampColumn).(time.Time)
@@ -277,13 +297,24 @@ func appendEscaped(dst []byte, text string) []byte {
 			dst = append(dst, '\\', 'r')
 		case r == '\t':
 			dst = append(dst, '\\', 't')
-		case r < ' ', r == 0x7f, r == '\u2028', r == '\u2029':
+		case r < ' ', r >= 0x7f && r < 0xa0, r == '\u2028', r == '\u2029': // all control characters, of which terminals obey those at 0x80 too
 			dst = append(dst, '\\', 'u', hex[r>>12], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 		default:
 			dst = utf8.AppendRune(dst, r) // an invalid byte becomes U+FFFD
 		}
 	}
 	return append(dst, '"')
+}
+
+// appendValid appends a text in which each invalid byte is U+FFFD, as in JSON.
+func appendValid(dst []byte, text string) []byte {
+	if utf8.ValidString(text) {
+		return append(dst, text...)
+	}
+	for _, r := range text {
+		dst = utf8.AppendRune(dst, r)
+	}
+	return dst
 }
 
 var _ json.Marshaler = Row{}

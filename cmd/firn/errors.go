@@ -15,6 +15,7 @@ const (
 	exitFailed   = 1
 	exitUsage    = 2
 	exitRejected = 3
+	exitPartial  = 4
 )
 
 // exitError ends the program with a code. A nil err means that everything was said already.

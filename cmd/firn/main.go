@@ -2,14 +2,16 @@
 //
 //	firn create  TABLE [--column name:type]... [--index col=bitmap|bloom|none]... [--value-bloom col]... [--partition-by col]
 //	firn load    TABLE FILE...
-//	firn search  TABLE QUERY [--from T] [--to T] [--limit N] [--order newest|oldest] [--count] [--columns a,b] [--no-index] [--force-index] [--stats]
+//	firn search  TABLE QUERY [--from T] [--to T] [--limit N] [--order newest|oldest] [--count] [--columns a,b] [--format F] [--color WHEN] [--max-time T]
+//	                         [--max-bytes N] [--max-rows N] [--no-index] [--force-index] [--stats]
 //	firn explain TABLE QUERY [same flags]
 //	firn inspect lake | table TABLE | file PATH | index PATH | cache [DIR]
 //	firn verify  TABLE
 //	firn maintain index TABLE | sweep
 //	firn drop    TABLE
 //
-// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some input lines were rejected.
+// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some input lines were rejected,
+// 4 done but the answer is partial, because a limit was reached.
 package main
 
 import (

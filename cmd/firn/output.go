@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,30 +43,6 @@ func (a *app) table(header string, rows [][]string) error {
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	return w.Flush()
-}
-
-// lines is buffered standard output for many rows. A reader that went away shows as syscall.EPIPE, which ends firn quietly.
-type lines struct {
-	*bufio.Writer
-	each bool // flush after each line: somebody watches
-}
-
-func (a *app) newLines() *lines {
-	return &lines{Writer: bufio.NewWriterSize(a.stdout, 64<<10), each: isTerminal(a.stdout)}
-}
-
-// line writes one line.
-func (l *lines) line(text []byte) error {
-	if _, err := l.Write(text); err != nil {
-		return err
-	}
-	if err := l.WriteByte('\n'); err != nil {
-		return err
-	}
-	if l.each {
-		return l.Flush()
-	}
-	return nil
 }
 
 // brokenPipe tells whether an error says that the reader of our output went away.

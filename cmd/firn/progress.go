@@ -14,7 +14,7 @@ type bar struct {
 
 // progress returns a bar if standard error is a terminal, else nil. A total of 0 means that the end is not known.
 func (a *app) progress(total int64, what string) *bar {
-	if !isTerminal(a.stderr) || a.verbose {
+	if !a.isTerminal(a.stderr) || a.verbose {
 		return nil
 	}
 	if total <= 0 {

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/firnlog/firn"
 )
@@ -21,6 +19,8 @@ type app struct {
 	stdout, stderr io.Writer
 	now            func() time.Time
 	getenv         func(string) string
+	terminals      terminals      // nil: those of the operating system
+	zone           *time.Location // nil: that of the operating system
 
 	lakeURI    string
 	catalogURI string
@@ -62,7 +62,8 @@ func (a *app) rootCommand() *cobra.Command {
 		Short: "Write, index and search logs in Apache Iceberg tables",
 		Long: `firn writes logs into plain Apache Iceberg tables, sorted by time, with text indexes beside them, and searches them.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some input lines were rejected.`,
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some input lines were rejected,
+4 done but the answer is partial, because a limit was reached.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -173,10 +174,4 @@ func (a *app) logger() *slog.Logger {
 		return slog.New(slog.DiscardHandler)
 	}
 	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
-}
-
-// isTerminal tells whether a stream is a terminal.
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,14 +12,14 @@ import (
 
 // searchFlags are the flags of search and explain.
 type searchFlags struct {
-	from, to   string
-	limit      int
-	order      string
-	count      bool
-	columns    []string
-	noIndex    bool
-	forceIndex bool
-	stats      bool
+	askFlags
+
+	limit   int
+	order   string
+	count   bool
+	columns []string
+
+	changed func(flag string) bool // on the command line
 }
 
 const queryHelp = `QUERY is one argument:
@@ -39,53 +36,66 @@ const queryHelp = `QUERY is one argument:
 
 func (f *searchFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.from, "from", "", "only rows at or after `T`: "+timeHelp)
-	flags.StringVar(&f.to, "to", "", "only rows before `T`")
-	flags.IntVar(&f.limit, "limit", 0, "at most `N` rows; 0 is all")
+	f.changed = flags.Changed
+	f.askFlags.register(flags)
+	flags.IntVar(&f.limit, "limit", 0, "at most `N` rows; 0 is all (default 200 on a terminal, else all)")
 	flags.StringVar(&f.order, "order", "newest", "`newest` or oldest first")
 	flags.BoolVar(&f.count, "count", false, "print the number of matching rows only (--limit does not matter)")
-	flags.StringSliceVar(&f.columns, "columns", nil, "print these columns only, `a,b`")
-	flags.BoolVar(&f.noIndex, "no-index", false, "use neither text indexes nor bloom filters")
-	flags.BoolVar(&f.forceIndex, "force-index", false, "ask the text indexes of all files, also where reading without them is expected to cost less")
-	flags.BoolVar(&f.stats, "stats", false, "print what it cost on standard error, as one JSON object")
+	flags.StringSliceVar(&f.columns, "columns", nil, "print these columns only, `a,b`; a key of attrs is attrs.key")
 }
 
-// request checks the flags and the query.
-func (f *searchFlags) request(text string) (firn.Request, error) {
-	r := firn.Request{Limit: f.limit, NoIndex: f.noIndex, ForceIndex: f.forceIndex}
-	if f.limit < 0 {
-		return r, usagef("--limit %d: must not be negative", f.limit)
+// question checks the flags and adds them to a query.
+func (f *searchFlags) question(q firn.Query) (*question, error) {
+	o, err := f.options()
+	if err != nil {
+		return nil, err
+	}
+	asked := &question{query: q, options: o, flags: &f.askFlags, count: f.count}
+	switch {
+	case f.limit < 0:
+		return nil, usagef("--limit %d: must not be negative", f.limit)
+	case f.changed("limit") && q.Limit > 0:
+		return nil, usagef("--limit %d: the query has a limit already, of %d", f.limit, q.Limit)
+	case f.changed("order") && len(q.OrderBy) > 0:
+		return nil, usagef("--order: the query is sorted already")
+	case len(f.columns) > 0 && len(q.Columns) > 0:
+		return nil, usagef("--columns: the query names its columns already")
+	case f.count && asked.groups():
+		return nil, usagef("--count: the query counts already")
 	}
 	switch f.order {
 	case "newest":
-		r.Order = firn.NewestFirst
+		asked.options.Order = firn.NewestFirst
 	case "oldest":
-		r.Order = firn.OldestFirst
+		asked.options.Order = firn.OldestFirst
 	default:
-		return r, usagef("--order %q: there are newest and oldest", f.order)
+		return nil, usagef("--order %q: there are newest and oldest", f.order)
+	}
+	if f.limit > 0 {
+		asked.query.Limit = f.limit
 	}
 	for _, c := range f.columns {
 		if c = strings.TrimSpace(c); c == "" {
-			return r, usagef("--columns: an empty name in %q", strings.Join(f.columns, ","))
+			return nil, usagef("--columns: an empty name in %q", strings.Join(f.columns, ","))
 		}
-		r.Columns = append(r.Columns, c)
+		if key, ok := strings.CutPrefix(c, columnAttrs+"."); ok && key != "" {
+			asked.query.Columns = append(asked.query.Columns, firn.Attr(key))
+			continue
+		}
+		asked.query.Columns = append(asked.query.Columns, firn.Col(c))
+		if !asked.groups() {
+			asked.columns = append(asked.columns, c)
+		}
 	}
-	var err error
-	if r.From, r.To, err = parseWindow(f.from, f.to); err != nil {
-		return r, err
-	}
-	if r.Predicate, err = firn.Parse(text); err != nil {
-		return r, asUsage(err)
-	}
-	return r, nil
+	return asked, nil
 }
 
 func (a *app) searchCommand() *cobra.Command {
 	var f searchFlags
 	cmd := &cobra.Command{
 		Use:   "search TABLE QUERY",
-		Short: "Print the rows that match a query, one JSON object each",
-		Long:  "Print the rows that match a query, one JSON object each.\n\n" + queryHelp,
+		Short: "Print the rows that match a query, or what it counts",
+		Long:  "Print the rows that match a query, or the groups that it makes of them.\n\n" + queryHelp,
 		Example: `  firn search web 'timeout NOT level:debug' --from 2026-11-22 --limit 20
   firn search web 'trace_id:4bf92f3577b34da6' --columns _timestamp,log_msg
   firn search web '"connection reset" OR refused' --count`,
@@ -93,86 +103,34 @@ func (a *app) searchCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return a.search(cmd.Context(), args[0], args[1], f) },
 	}
 	f.register(cmd)
+	f.registerOutput(cmd.Flags())
 	return cmd
 }
 
 func (a *app) search(ctx context.Context, name, text string, f searchFlags) error {
-	return a.withScan(ctx, name, text, f, func(scan *firn.Scan) error {
-		var err error
-		if f.count {
-			err = a.printCount(ctx, scan)
-		} else {
-			err = a.printRows(ctx, scan)
-		}
-		if f.stats && (err == nil || brokenPipe(err)) {
-			err = errors.Join(err, writeJSONLine(a.stderr, scan.Stats()))
-		}
+	parsed, err := firn.ParseQuery(text)
+	if err != nil {
+		return asUsage(err)
+	}
+	q, err := f.question(parsed)
+	if err != nil {
 		return err
-	})
+	}
+	a.limitForPeople(q, f.changed("limit"))
+	return a.ask(ctx, name, q)
 }
 
 // withScan plans a search and hands it over.
 func (a *app) withScan(ctx context.Context, name, text string, f searchFlags, use func(*firn.Scan) error) (err error) {
-	r, err := f.request(text)
+	parsed, err := firn.ParseQuery(text)
+	if err != nil {
+		return asUsage(err)
+	}
+	q, err := f.question(parsed)
 	if err != nil {
 		return err
 	}
-	a.quiet = f.stats // standard error then holds one JSON object, which counts what the log would tell
-	lake, table, err := a.openTable(ctx, name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, lake.Close()) }()
-	if err := checkColumns("--columns", table, r.Columns); err != nil {
-		return err
-	}
-	scan, err := lake.Plan(ctx, table, r)
-	if err != nil {
-		return err
-	}
-	return use(scan)
-}
-
-// checkColumns refuses columns of a flag that the table lacks.
-func checkColumns(flag string, table *firn.Table, wanted []string) error {
-	var names []string
-	for _, c := range table.Columns() {
-		names = append(names, c.Name)
-	}
-	for _, w := range wanted {
-		if !slices.Contains(names, w) {
-			return usagef("%s: table %s has no column %q; it has %s", flag, table.Name(), w, strings.Join(names, ", "))
-		}
-	}
-	return nil
-}
-
-func (a *app) printCount(ctx context.Context, scan *firn.Scan) error {
-	n, err := scan.Count(ctx)
-	if err != nil {
-		return err
-	}
-	if a.json {
-		return a.printJSON(map[string]int64{"count": n})
-	}
-	return a.printf("%d\n", n)
-}
-
-func (a *app) printRows(ctx context.Context, scan *firn.Scan) error {
-	out := a.newLines()
-	for row, err := range scan.Rows(ctx) {
-		if err != nil {
-			return errors.Join(err, out.Flush())
-		}
-		text, err := row.MarshalJSON()
-		if err != nil {
-			return fmt.Errorf("cannot print a row: %w", err)
-		}
-		if err := out.line(text); err != nil {
-			return err
-		}
-	}
-	return out.Flush()
+	return a.withAnswer(ctx, name, q, func(_ *firn.Lake, _ *firn.Table, answer *firn.Answer) error { return use(answer.Scan()) })
 }
 
 func (a *app) explainCommand() *cobra.Command {
