@@ -15,6 +15,7 @@ type liveFile struct {
 	specID   int32
 	tuple    string // the partition values, comparable
 	sequence int64  // data sequence number
+	added    bool   // by the snapshot that the manifest was written for
 }
 
 // fileDecoder turns manifest entries into DataFiles with the schema of one table.
@@ -64,6 +65,7 @@ func (d *fileDecoder) decode(entries []iceberg.ManifestEntry) ([]liveFile, error
 				NaNCounts: d.topLevel(file.NaNValueCounts()),
 			},
 			specID: file.SpecID(), tuple: partitionTuple(partition), sequence: entry.SequenceNum(),
+			added: entry.Status() == iceberg.EntryStatusADDED,
 		}
 		for id, value := range partition {
 			if name, ok := names[id]; ok {

@@ -174,6 +174,7 @@ func (r *manifestReader) readEntry(c *avroCursor) error {
 	case status != existing && status != added, file.sequence < 0:
 		return fmt.Errorf("%w: entry of status %d, sequence number %d", errUnusual, status, file.sequence)
 	default:
+		file.added = status == added
 		r.files = append(r.files, file)
 	}
 	return nil

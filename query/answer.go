@@ -19,6 +19,7 @@ type AskOptions struct {
 	NoIndex    bool      // see Request
 	ForceIndex bool      // see Request
 	Limits     Limits
+	Files      []catalog.DataFile // see Request
 }
 
 // Answer is a planned Query. It is safe for concurrent use; Partial, Stats and Explanation tell about the latest reading.

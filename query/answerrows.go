@@ -23,7 +23,7 @@ func (e *Engine) askRows(ctx context.Context, t *catalog.Table, q Query, o AskOp
 		return nil, err
 	}
 	r := Request{
-		Predicate: q.Where, From: o.From, To: o.To, Order: o.Order, Limit: q.Limit, NoIndex: o.NoIndex, ForceIndex: o.ForceIndex, Limits: o.Limits,
+		Predicate: q.Where, From: o.From, To: o.To, Order: o.Order, Limit: q.Limit, NoIndex: o.NoIndex, ForceIndex: o.ForceIndex, Limits: o.Limits, Files: o.Files,
 		Columns: tableColumns(columns),
 	}
 	order, byTime, err := b.timeOrder(q.OrderBy)

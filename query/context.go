@@ -70,15 +70,32 @@ func (r ContextRow) MarshalJSON() ([]byte, error) { return r.AppendJSON(nil), ni
 // reached, some of the rows around the hits are missing, and Partial says so. After an error (of Plan and Rows, ErrInvalidRequest) the
 // iteration ends.
 func (s *Scan) RowsWithContext(ctx context.Context, o ContextOptions) iter.Seq2[ContextRow, error] {
+	return s.rowsWithContext(ctx, o, func(*contextReader) {})
+}
+
+func (s *Scan) rowsWithContext(ctx context.Context, o ContextOptions, prepare func(x *contextReader)) iter.Seq2[ContextRow, error] {
 	return func(yield func(ContextRow, error) bool) {
 		x, err := s.newContextReader(o)
 		if err == nil {
+			prepare(x)
 			err = x.run(ctx, yield)
 		}
 		if err != nil {
 			yield(ContextRow{}, err)
 		}
 	}
+}
+
+// RowsWithContext is Scan.RowsWithContext with the columns of the answer. The answer must be one of rows in the order of their times; else the error is ErrInvalidRequest.
+func (a *Answer) RowsWithContext(ctx context.Context, o ContextOptions) iter.Seq2[ContextRow, error] {
+	p, ok := a.source.(*projector)
+	if !ok {
+		return func(yield func(ContextRow, error) bool) {
+			yield(ContextRow{}, fmt.Errorf("%w: there are rows before and after rows of the table, in the order of their times: ask for neither groups nor another order",
+				ErrInvalidRequest))
+		}
+	}
+	return a.scan.rowsWithContext(ctx, o, func(x *contextReader) { x.fields, x.shape = a.fields, p.project })
 }
 
 // streamPlaces returns where the values are that tell streams apart.

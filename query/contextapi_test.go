@@ -113,3 +113,29 @@ func TestContextWithLimits(t *testing.T) {
 		require.EqualValues(t, scan.Stats().RowsMatched, len(hits))
 	}
 }
+
+// An answer's context has the columns of the answer, in its order, keys of attrs among them.
+func TestContextOfAnswers(t *testing.T) {
+	tt := oneStream(t)
+	e := NewEngine(tt.store, EngineOptions{})
+	q := Query{Columns: []Column{Col("trace_id"), Attr("pod"), Col("status")}, Limit: 2}
+	o := ContextOptions{Before: 3, After: 3}
+	want := tt.naiveContext(Request{Limit: 2}, o, DefaultStream())
+	answer, err := e.Ask(context.Background(), tt.table, q, AskOptions{})
+	require.NoError(t, err)
+	i := 0
+	for row, err := range answer.RowsWithContext(context.Background(), o) {
+		require.NoError(t, err)
+		require.Equal(t, 3, row.Row.Len())
+		require.Equal(t, want[i].id, row.Row.Value(0))
+		require.Equal(t, "attrs.pod", row.Row.Column(1))
+		require.Equal(t, want[i].part, row.Part)
+		i++
+	}
+	require.Len(t, want, i)
+	answer, err = e.Ask(context.Background(), tt.table, Query{Aggregates: []Aggregate{{Function: FuncCount}}}, AskOptions{})
+	require.NoError(t, err)
+	for _, err := range answer.RowsWithContext(context.Background(), o) {
+		require.ErrorIs(t, err, ErrInvalidRequest)
+	}
+}

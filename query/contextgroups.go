@@ -15,9 +15,11 @@ const contextBatchRows = 1 << 15
 // contextReader finds the rows around hits. The hits come in batches, in the order of the request. "Ahead" is the direction in which they come: towards older rows if
 // the newest comes first. So what lies behind a hit was gone through, and what lies ahead may still turn out to be a hit.
 type contextReader struct {
-	scan   *Scan // what the caller asked for
-	wide   *Scan // the same rows, with the columns of the stream
-	places []int // of the columns of scan among those of wide
+	scan   *Scan                               // what the caller asked for
+	wide   *Scan                               // the same rows, with the columns of the stream
+	places []int                               // of the columns of scan among those of wide
+	fields []format.Field                      // of the rows that are handed out
+	shape  func(b *format.Batch) *format.Batch // makes them of the columns of scan
 	stream []streamPlace
 	newest bool
 	behind int // rows wanted behind a hit
@@ -65,7 +67,7 @@ func (s *Scan) newContextReader(o ContextOptions) (*contextReader, error) {
 		return nil, err
 	}
 	p := s.planner
-	x := &contextReader{scan: s, streams: map[string]*contextStream{}, newest: p.request.Order == NewestFirst, behind: o.After, ahead: o.Before}
+	x := &contextReader{scan: s, fields: s.fields, shape: func(b *format.Batch) *format.Batch { return b }, streams: map[string]*contextStream{}, newest: p.request.Order == NewestFirst, behind: o.After, ahead: o.Before}
 	if !x.newest {
 		x.behind, x.ahead = o.Before, o.After
 	}
@@ -117,9 +119,9 @@ func (x *contextReader) find(ctx context.Context) error {
 	var of *chunk
 	err := x.reading.merge(ctx, func(c *chunk, row int32) bool {
 		if of != c {
-			of, picked = c, x.pick(c)
+			of, picked = c, x.shape(x.pick(c))
 		}
-		x.add(c, row, newRow(x.scan.fields, picked, row))
+		x.add(c, row, newRow(x.fields, picked, row))
 		if x.hits >= x.most {
 			flushed = x.flush(ctx, false)
 		}

@@ -3,6 +3,8 @@ package query
 import (
 	"cmp"
 	"context"
+
+	"github.com/firnlog/firn/format"
 )
 
 // mostWalkRows bounds how many rows a walk plans for at once.
@@ -44,9 +46,14 @@ func (x *contextReader) step(ctx context.Context, s *contextStream, from positio
 		x.reading.decoded.Add(r.decoded.Load())
 	}()
 	more = true
+	var of *chunk
+	var shaped *format.Batch
 	err = r.run(ctx, func(c *chunk, row int32) bool {
+		if of != c {
+			of, shaped = c, x.shape(c.batch)
+		}
 		read++
-		more = use(c.position(row), newRow(scan.fields, c.batch, row))
+		more = use(c.position(row), newRow(x.fields, shaped, row))
 		return more
 	})
 	return read, more, err

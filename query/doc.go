@@ -36,6 +36,7 @@
 //	context.go, contextgroups.go, contextwalk.go, position.go   rows before and after hits
 //	groupplan.go, groupfacts.go, groupread.go, groupjob.go, groupanswer.go   questions for groups: bound, answered by bounds, read, ordered
 //	grouptable.go, coder.go, bucket.go, aggregatestate.go, aggregatenumbers.go, scalar.go      groups and aggregates over vectors
+//	follow.go, follownews.go            rows as they are committed
 //	ahead.go, together.go               what is done side by side in a remote store
 //	patterns.go, patternread.go, patterncolumn.go, patterntally.go, patterndescribe.go, patterncompare.go   rows counted by pattern
 //	prunepattern.go                     rows of one pattern

@@ -59,7 +59,7 @@ type Request struct {
 	// Tasks, for tests and for comparisons. NoIndex wins.
 	ForceIndex bool
 	Limits     Limits // what the search may cost; see Scan.Partial. Memory is not looked at.
-	// Files are the data files to search, as Table.Files and Table.FilesSince return them, of the table's snapshot or of one before it; nil: all of the snapshot.
+	// Files are the data files to search, as Table.Files and Table.FilesAddedBy return them, of the table's snapshot or of one before it; nil: all of the snapshot.
 	// Bloom packs are not asked about them.
 	Files []catalog.DataFile
 
@@ -98,6 +98,7 @@ type Engine struct {
 	budget      *format.Budget // nil: no bound
 	log         *slog.Logger
 	now         func() time.Time
+	wait        func(ctx context.Context, d time.Duration) error
 	sizes       pieceSizes
 	regrets     *regrets
 
@@ -110,7 +111,7 @@ type Engine struct {
 // NewEngine returns an engine that reads from store.
 func NewEngine(store storage.Store, opts EngineOptions) *Engine {
 	const rememberedWarnings = 1 << 16
-	e := &Engine{store: newMeteredStore(store), parallelism: opts.Parallelism, log: opts.Logger, now: opts.Now, sizes: defaultPieceSizes, regrets: newRegrets()}
+	e := &Engine{store: newMeteredStore(store), parallelism: opts.Parallelism, log: opts.Logger, now: opts.Now, wait: wait, sizes: defaultPieceSizes, regrets: newRegrets()}
 	if opts.CacheBytes <= 0 {
 		opts.CacheBytes = DefaultCacheBytes
 	}
