@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -31,7 +32,7 @@ func (e *Engine) askRows(ctx context.Context, t *catalog.Table, q Query, o AskOp
 		return nil, err
 	}
 	if !byTime {
-		return nil, fmt.Errorf("%w: rows can be ordered by %s alone", ErrInvalidRequest, timestampColumn)
+		return e.askSorted(ctx, t, b, q, r, columns)
 	}
 	if len(q.OrderBy) > 0 {
 		r.Order = order
@@ -42,6 +43,26 @@ func (e *Engine) askRows(ctx context.Context, t *catalog.Table, q Query, o AskOp
 	}
 	a := &Answer{scan: s, source: &projector{columns: columns, from: s.fields}}
 	a.fields, a.arrow = schemaOf(schema, columns)
+	return a, nil
+}
+
+// askSorted plans a question for rows in another order than that of their time.
+func (e *Engine) askSorted(ctx context.Context, t *catalog.Table, b *bound, q Query, r Request, columns []answerColumn) (*Answer, error) {
+	if q.Limit < 0 {
+		return nil, fmt.Errorf("%w: the limit is %d; give 0 for none", ErrInvalidRequest, q.Limit)
+	}
+	keys, err := b.sortBy(q.OrderBy)
+	if err != nil {
+		return nil, err
+	}
+	r.Limit = 0 // any row may be among the first
+	s, err := e.Plan(ctx, t, r)
+	if err != nil {
+		return nil, err
+	}
+	p := &sortPlan{columns: projector{columns: columns, from: s.fields}, keys: keys, limit: q.Limit, memory: cmp.Or(r.Limits.Memory, DefaultMemory)}
+	a := &Answer{scan: s, source: p}
+	a.fields, a.arrow = schemaOf(b.schema, columns)
 	return a, nil
 }
 

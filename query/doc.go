@@ -35,6 +35,7 @@
 //	answer.go, answerrows.go, limits.go     whole questions, and what an answer may cost
 //	context.go, contextgroups.go, contextwalk.go, position.go   rows before and after hits
 //	groupplan.go, groupfacts.go, groupread.go, groupjob.go, groupanswer.go   questions for groups: bound, answered by bounds, read, ordered
+//	sortplan.go, sortemit.go            rows ordered by any columns
 //	grouptable.go, coder.go, bucket.go, aggregatestate.go, aggregatenumbers.go, scalar.go      groups and aggregates over vectors
 //	follow.go, follownews.go            rows as they are committed
 //	ahead.go, together.go               what is done side by side in a remote store

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"slices"
 
 	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/index"
@@ -17,7 +18,7 @@ func (w *groupWork) do(ctx context.Context, job groupJob, matching *index.RowSet
 	wanted := rangesOf(matching.And(rowsInRanges(w.file.rows, ranges)))
 	x := newJobReader(w, job)
 	var failed error
-	err := w.reading.readChosen(ctx, w.file, w.position, x.ids, wanted, func(b *format.Batch, hits []int32) {
+	err := w.reading.readChosen(ctx, w.file, w.position, x.ids(x.used), wanted, func(b *format.Batch, hits []int32) {
 		if failed == nil {
 			failed = x.add(b, hits)
 		}
@@ -28,41 +29,22 @@ func (w *groupWork) do(ctx context.Context, job groupJob, matching *index.RowSet
 	return err
 }
 
-// jobReader adds batches.
-type jobReader struct {
-	*groupWork
-	job     groupJob
-	ids     []int           // of the fields that are read
-	inputs  []int           // of the plan, that are used
-	vectors []format.Column // by input of the plan
-	part    int             // of the job: where the last row was
+// inputReader makes the vectors of inputs.
+type inputReader struct {
+	inputs  []groupInput
+	vectors []format.Column // by input
 	extract extractor
 }
 
-func newJobReader(w *groupWork, job groupJob) *jobReader {
-	x := &jobReader{groupWork: w, job: job, vectors: make([]format.Column, len(w.plan.inputs))}
-	used := make([]bool, len(w.plan.inputs))
-	for i := range w.plan.groups {
-		used[i] = job.grouped
-	}
-	for _, i := range job.aggregates {
-		if input := w.plan.aggregates[i].input; input >= 0 {
-			used[input] = true
-		}
-	}
-	seen := map[int]bool{}
+// ids returns the ids of the fields that some of the inputs need.
+func (x *inputReader) ids(used []int) (ids []int) {
 	use := func(id int) {
-		if !seen[id] {
-			seen[id] = true
-			x.ids = append(x.ids, id)
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
 		}
 	}
-	for i, is := range used {
-		if !is {
-			continue
-		}
-		x.inputs = append(x.inputs, i)
-		c := w.plan.inputs[i].column
+	for _, i := range used {
+		c := x.inputs[i].column
 		if c.places == nil {
 			use(c.field.ID)
 		}
@@ -70,19 +52,64 @@ func newJobReader(w *groupWork, job groupJob) *jobReader {
 			use(place.field.ID)
 		}
 	}
+	return ids
+}
+
+// fill makes the vectors of some inputs, of which only the rows in hits count. They are valid until the next call. It returns the columns of the batch by
+// field id.
+func (x *inputReader) fill(b *format.Batch, used []int, hits []int32) map[int]*format.Column {
+	columns := make(map[int]*format.Column, len(b.Columns))
+	for i := range b.Columns {
+		columns[b.Columns[i].Field.ID] = &b.Columns[i]
+	}
+	x.extract.block = x.extract.block[:0] // nothing of the last batch is needed any more
+	if x.vectors == nil {
+		x.vectors = make([]format.Column, len(x.inputs))
+	}
+	for _, i := range used {
+		c, v := x.inputs[i].column, &x.vectors[i]
+		if c.places == nil {
+			*v = *columns[c.field.ID]
+			continue
+		}
+		v.Field, v.Texts = c.field, resized(v.Texts, b.Rows)
+		for _, row := range hits {
+			v.Texts[row] = nil
+			for k := range c.places {
+				if v.Texts[row] = x.extract.text(&c.places[k], columns[c.places[k].field.ID], int(row)); v.Texts[row] != nil {
+					break
+				}
+			}
+		}
+	}
+	return columns
+}
+
+// jobReader adds batches.
+type jobReader struct {
+	*groupWork
+	inputReader
+	job  groupJob
+	used []int // inputs
+	part int   // of the job: where the last row was
+}
+
+func newJobReader(w *groupWork, job groupJob) *jobReader {
+	x := &jobReader{groupWork: w, job: job, inputReader: inputReader{inputs: w.plan.inputs}}
+	if job.grouped {
+		x.used = firstPlaces(w.plan.groups)
+	}
+	for _, i := range job.aggregates {
+		if input := w.plan.aggregates[i].input; input >= 0 && !slices.Contains(x.used, input) {
+			x.used = append(x.used, input)
+		}
+	}
 	return x
 }
 
 // add adds rows of a batch.
 func (x *jobReader) add(b *format.Batch, hits []int32) error {
-	columns := map[int]*format.Column{}
-	for i := range b.Columns {
-		columns[b.Columns[i].Field.ID] = &b.Columns[i]
-	}
-	x.extract.block = x.extract.block[:0] // nothing of the last batch is needed any more
-	for _, i := range x.inputs {
-		x.fill(i, columns, b.Rows, hits)
-	}
+	x.fill(b, x.used, hits)
 	if x.job.grouped {
 		keys := make([]*format.Column, x.plan.groups)
 		for i := range keys {
@@ -121,26 +148,6 @@ func (x *jobReader) addTo(groups []uint32, hits []int32) error {
 		grown += x.table.states[i].add(groups, c, hits)
 	}
 	return x.table.settle(grown)
-}
-
-// fill makes the vector of an input, of which only the rows in hits count.
-func (x *jobReader) fill(input int, columns map[int]*format.Column, rows int, hits []int32) {
-	c := x.plan.inputs[input].column
-	if c.places == nil {
-		x.vectors[input] = *columns[c.field.ID]
-		return
-	}
-	v := &x.vectors[input]
-	v.Field, v.Texts = c.field, resized(v.Texts, rows)
-	for _, row := range hits {
-		v.Texts[row] = nil
-		for i := range c.places {
-			place := &c.places[i]
-			if v.Texts[row] = x.extract.text(place, columns[place.field.ID], int(row)); v.Texts[row] != nil {
-				break
-			}
-		}
-	}
 }
 
 // mostGap is up to how many rows are decoded for nothing, because it takes more time to leave them out.
