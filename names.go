@@ -8,6 +8,7 @@ import (
 	"github.com/firnlog/firn/ingest"
 	"github.com/firnlog/firn/maintain"
 	"github.com/firnlog/firn/query"
+	"github.com/firnlog/firn/query/dsl"
 	"github.com/firnlog/firn/query/sql"
 )
 
@@ -197,6 +198,9 @@ func ParseSQL(text string) (Query, error) { return sql.Parse(text) }
 
 // ParseQuery reads a Query from search text: a condition as Parse reads it, and behind it pipes such as | stats count() by level.
 func ParseQuery(text string) (Query, error) { return query.ParseQuery(text) }
+
+// ParseDSL reads a Query from JSON in the shape of Elasticsearch's query DSL; package query/dsl tells what it understands.
+func ParseDSL(json []byte) (query.Query, error) { return dsl.Parse(json) }
 
 // Col names a column, or, if the table has no such column, a key of attrs.
 func Col(name string) query.Column { return query.Col(name) }
