@@ -14,13 +14,14 @@ import (
 // bound is a request's predicate, From and To included, bound to a schema.
 type bound struct {
 	schema *format.Schema
+	now    time.Time // what Ago is before
 	root   node
 	leaves []*leaf
 }
 
-// bind checks a predicate against a schema.
-func bind(schema *format.Schema, p Predicate, from, to time.Time) (*bound, error) {
-	b := &bound{schema: schema}
+// bind checks a predicate against a schema. Moments are relative to now.
+func bind(schema *format.Schema, p Predicate, from, to, now time.Time) (*bound, error) {
+	b := &bound{schema: schema, now: now}
 	if p == nil {
 		p = All{}
 	}
@@ -73,6 +74,9 @@ func (b *bound) add(l leaf) node {
 }
 
 func (b *bound) bind(p Predicate) (node, error) {
+	if n, ok, err := b.bindDay(p); ok {
+		return n, err
+	}
 	switch p := p.(type) {
 	case All:
 		return constNode(true), nil
@@ -97,9 +101,9 @@ func (b *bound) bind(p Predicate) (node, error) {
 	case In:
 		return b.bindLeaf(p.Column, p, inBinder(p.Values))
 	case Compare:
-		return b.bindLeaf(p.Column, p, compareBinder(p.Op, p.Value))
+		return b.bindLeaf(p.Column, p, compareBinder(p.Op, b.resolveAgo(p.Value)))
 	case Between:
-		return b.bindLeaf(p.Column, p, betweenBinder(p.Low, p.High))
+		return b.bindLeaf(p.Column, p, betweenBinder(b.resolveAgo(p.Low), b.resolveAgo(p.High)))
 	case IsNull:
 		return b.bindLeaf(p.Column, p, func(l *leaf) error { l.kind = leafNull; return nil })
 	case Prefix:
@@ -108,6 +112,10 @@ func (b *bound) bind(p Predicate) (node, error) {
 		return b.bindLeaf(p.Column, p, patternBinder(p.ID))
 	case Contains:
 		return b.bindLeaf(p.Column, p, needleBinder(leafContains, p.Text))
+	case TokenPrefix:
+		return b.bindLeaf(p.Column, p, tokenPrefixBinder(p.Text))
+	case Regexp:
+		return b.bindLeaf(p.Column, p, regexpBinder(p.Expr))
 	case nil:
 		return nil, fmt.Errorf("%w: a predicate is missing (nil) in And, Or or Not", ErrInvalidRequest)
 	default:
@@ -260,6 +268,9 @@ func inBinder(values []any) func(*leaf) error {
 			if v == nil {
 				return fmt.Errorf("nil is no value; use IsNull")
 			}
+			if _, ok := v.(Ago); ok {
+				return fmt.Errorf("%v is for comparisons; use Compare", v)
+			}
 			tokens, err := l.addValue(v)
 			if err != nil {
 				return err
@@ -336,6 +347,10 @@ func (l *leaf) setRange(low, high any, openLow, openHigh bool) (err error) {
 	if low == nil && high == nil {
 		return fmt.Errorf("nil is no value; use IsNull")
 	}
+	if err := l.checkMoments(low, high); err != nil {
+		return err
+	}
+	low, high = timeOfMoment(low), timeOfMoment(high)
 	l.kind = leafRange
 	if l.class == classText && l.inMap && (isNumber(low) || isNumber(high)) {
 		l.class = classNumber

@@ -40,14 +40,14 @@ func TestInvalidPredicatesAreExplained(t *testing.T) {
 		`[]int is no text`:                         Equal{Col("level"), []int{1}},
 		`NaN is no number that`:                    Compare{Col("status"), Less, math.NaN()},
 	} {
-		_, err := bind(schema, p, time.Time{}, time.Time{})
+		_, err := bind(schema, p, time.Time{}, time.Time{}, testNow())
 		require.ErrorIs(t, err, ErrInvalidRequest, "%v", p)
 		require.ErrorContains(t, err, says)
 	}
 	plain := &format.Schema{Fields: []format.Field{{Name: "message", ID: 1, Type: format.TypeString}}}
-	_, err := bind(plain, msg("x"), time.Time{}, time.Time{})
+	_, err := bind(plain, msg("x"), time.Time{}, time.Time{}, testNow())
 	require.ErrorContains(t, err, `the table has no column "log_msg"; it has message`)
-	_, err = bind(plain, All{}, time.Now(), time.Time{})
+	_, err = bind(plain, All{}, time.Now(), time.Time{}, time.Time{})
 	require.ErrorContains(t, err, "from and to need a timestamp column")
 }
 
@@ -76,7 +76,7 @@ func TestValuesAreConverted(t *testing.T) {
 	} {
 		var first node
 		for i, p := range same {
-			b, err := bind(schema, p, time.Time{}, time.Time{})
+			b, err := bind(schema, p, time.Time{}, time.Time{}, testNow())
 			require.NoError(t, err, "%s", p)
 			if l, ok := b.root.(*leaf); ok {
 				l.source = nil
@@ -105,7 +105,7 @@ func TestJudgementsAreSound(t *testing.T) {
 				records[i].cells = records[0].cells
 			}
 		}
-		b, err := bind(schema, randomLeaf(r), time.Time{}, time.Time{})
+		b, err := bind(schema, randomLeaf(r), time.Time{}, time.Time{}, testNow())
 		require.NoError(t, err)
 		hits := len(e.filter(b.root, batchOf(schema, records)))
 		for _, l := range b.leaves {

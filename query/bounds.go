@@ -125,7 +125,7 @@ func byCost(x node) node {
 func cost(x node) (sum int) {
 	switch x := x.(type) {
 	case *leaf:
-		sum = map[leafKind]int{leafNull: 1, leafRange: 2, leafIn: 4, leafPrefix: 3, leafContains: 16, leafTokens: 20, leafPattern: 100}[x.kind]
+		sum = map[leafKind]int{leafNull: 1, leafRange: 2, leafIn: 4, leafPrefix: 3, leafContains: 16, leafTokens: 20, leafTokenPrefix: 22, leafRegexp: 60, leafPattern: 100}[x.kind]
 		if x.inMap {
 			sum += 10
 		}

@@ -93,7 +93,7 @@ func examine(t *testing.T, r *rand.Rand, tt *testTable, what string, questions i
 	t.Helper()
 	schema, err := format.SchemaFromArrow(tt.table.Schema())
 	require.NoError(t, err)
-	options := EngineOptions{CacheBytes: []int64{1, 10_000, 0}[r.IntN(3)], Parallelism: r.IntN(4)}
+	options := EngineOptions{Now: testNow, CacheBytes: []int64{1, 10_000, 0}[r.IntN(3)], Parallelism: r.IntN(4)}
 	e := NewEngine(tt.store, options)
 	if r.IntN(2) == 0 {
 		what += ", remote"

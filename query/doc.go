@@ -26,7 +26,9 @@
 //	text.go, textquery.go               both printed
 //	parse.go, parseterm.go, parsevalue.go, parsepipe.go   both parsed
 //	bind.go, value.go, node.go          a predicate bound to a table's schema
-//	eval.go, match.go                   its truth, over vectors
+//	bindtime.go, bindtext.go            what is relative to now, days, prefixes of tokens, regular expressions
+//	eval.go, match.go, folded.go, regexp.go   its truth, over vectors
+//	regexpliteral.go                    what a regular expression demands of a text
 //	bounds.go, judge.go                 must and may: the algebra, and what statistics tell
 //	prune.go, prunetoken.go, prunefile.go   the stages, by metadata, sidecar and data file
 //	tablestate.go, filelist.go, prunemetadata.go   what is derived from a table's metadata, once for all plans, and pruning by it

@@ -235,6 +235,10 @@ func (l *leaf) textTrue(t []byte, s *analyzer.Scanner) bool {
 		return bytes.Contains(t, l.needle)
 	case leafTokens:
 		return l.tokens.match(t, s)
+	case leafTokenPrefix:
+		return l.prefix.match(t, s)
+	case leafRegexp:
+		return l.regexp.match(t)
 	}
 	return false
 }

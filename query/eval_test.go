@@ -22,7 +22,7 @@ func TestEvaluationAgreesWithTheOracle(t *testing.T) {
 		b := batchOf(schema, records)
 		for range 15 {
 			p := randomPredicate(r, 3)
-			bound, err := bind(schema, p, time.Time{}, time.Time{})
+			bound, err := bind(schema, p, time.Time{}, time.Time{}, testNow())
 			require.NoError(t, err, "%s", p)
 			got := map[int32]bool{}
 			for _, row := range e.filter(byCost(bound.root), b) {

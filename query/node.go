@@ -25,14 +25,16 @@ func (*leaf) node()     {}
 type leafKind uint8
 
 const (
-	leafRange    leafKind = iota // value within bounds
-	leafIn                       // value is one of a set
-	leafNull                     // there is no value
-	leafPrefix                   // text starts with
-	leafContains                 // text contains
-	leafTokens                   // tokens stand next to each other; with one token: it is there
-	leafPattern                  // text has a pattern
-	leafPlace                    // the row comes before or after a place among the rows of the same time; of no column
+	leafRange       leafKind = iota // value within bounds
+	leafIn                          // value is one of a set
+	leafNull                        // there is no value
+	leafPrefix                      // text starts with
+	leafContains                    // text contains
+	leafTokens                      // tokens stand next to each other; with one token: it is there
+	leafPattern                     // text has a pattern
+	leafTokenPrefix                 // a token begins with
+	leafRegexp                      // a regular expression matches
+	leafPlace                       // the row comes before or after a place among the rows of the same time; of no column
 )
 
 // leafClass is what kind of values a leaf compares.
@@ -64,6 +66,8 @@ type leaf struct {
 	texts  map[string]struct{} // leafIn, classText
 	needle []byte              // leafPrefix, leafContains
 	tokens *tokenMatcher       // leafTokens
+	prefix *prefixMatcher      // leafTokenPrefix
+	regexp *regexpMatcher      // leafRegexp
 
 	pattern uint64 // leafPattern
 

@@ -169,7 +169,19 @@ func truth(p Predicate, rec record) bool {
 		return rec.any(p.Column, func(v any) bool { return strings.HasPrefix(v.(string), p.Text) })
 	case Contains:
 		return rec.any(p.Column, func(v any) bool { return bytes.Contains([]byte(v.(string)), []byte(p.Text)) })
+	case TokenPrefix:
+		return rec.any(p.Column, func(v any) bool {
+			return slices.ContainsFunc(naiveToken.FindAllString(v.(string), -1), func(token string) bool {
+				have, want := []rune(token), []rune(p.Text)
+				return len(have) >= len(want) && strings.EqualFold(string(have[:len(want)]), string(want))
+			})
+		})
+	case Regexp:
+		return rec.any(p.Column, func(v any) bool { return regexp.MustCompile(p.Expr).MatchString(v.(string)) })
 	case Equal:
+		if p.Column.Name == "log_date" {
+			return naiveDay(rec) == naiveDayText(p.Value)
+		}
 		return rec.any(p.Column, func(v any) bool { return naiveOrder(v, p.Value, p.Column) == 0 })
 	case In:
 		for _, v := range p.Values {
@@ -179,6 +191,13 @@ func truth(p Predicate, rec record) bool {
 		}
 		return false
 	case Compare:
+		if p.Column.Name == "log_date" {
+			order := strings.Compare(naiveDay(rec), naiveDayText(p.Value))
+			return map[Op]bool{Less: order < 0, LessOrEqual: order <= 0, Greater: order > 0, GreaterOrEqual: order >= 0}[p.Op]
+		}
+		if ago, ok := p.Value.(Ago); ok {
+			p.Value = testNow().Add(-time.Duration(ago))
+		}
 		return rec.any(p.Column, func(v any) bool {
 			order := naiveOrder(v, p.Value, p.Column)
 			return order != incomparable && map[Op]bool{Less: order < 0, LessOrEqual: order <= 0, Greater: order > 0, GreaterOrEqual: order >= 0}[p.Op]
@@ -188,6 +207,16 @@ func truth(p Predicate, rec record) bool {
 	}
 	panic(fmt.Sprintf("%T", p))
 }
+
+// testNow is what tests call now.
+func testNow() time.Time { return time.UnixMicro(testEpoch + 86_400_000_000) }
+
+// naiveDay is the day of a record's time, naiveDayText that of a value of a predicate, both as 20231114.
+func naiveDay(rec record) string {
+	return time.UnixMicro(rec.cells["_timestamp"].(int64)).UTC().Format("20060102")
+}
+
+func naiveDayText(v any) string { return strings.ReplaceAll(fmt.Sprint(v), "-", "") }
 
 // values returns the values that a column reference finds in the record.
 func (rec record) values(c Column) (found []any) {
@@ -327,7 +356,24 @@ func randomLeaf(r *rand.Rand) Predicate {
 	}
 	column := texts[r.IntN(len(texts))]
 	op := []Op{Less, LessOrEqual, Greater, GreaterOrEqual}[r.IntN(4)]
-	switch r.IntN(18) {
+	switch r.IntN(23) {
+	case 18:
+		prefix := []rune(naiveToken.FindString(word()))
+		return TokenPrefix{column, string(prefix[:1+r.IntN(len(prefix))])}
+	case 19, 20:
+		return Regexp{column, randomExpr(r)}
+	case 21:
+		return Compare{Col("_timestamp"), op, Ago(r.Int64N(4*86_400_000_000_000) - 2*86_400_000_000_000)}
+	case 22:
+		day := time.UnixMicro(testEpoch + r.Int64N(4*86_400)*1_000_000).UTC()
+		value := []any{day.Format("20060102"), day.Format(time.DateOnly)}[r.IntN(2)]
+		switch r.IntN(3) {
+		case 0:
+			return Equal{Col("log_date"), value}
+		case 1:
+			return In{Col("log_date"), []any{value, "20231114"}}
+		}
+		return Compare{Col("log_date"), op, value}
 	case 16:
 		return Equal{Col("host"), "web-" + strconv.Itoa(r.IntN(45))}
 	case 17:
@@ -367,6 +413,36 @@ func randomLeaf(r *rand.Rand) Predicate {
 	default:
 		return Compare{Col("day"), op, time.Unix((19_000+r.Int64N(4))*86_400+r.Int64N(2)*7, 0)}
 	}
+}
+
+// randomExpr makes a regular expression over testWords, of which some match something.
+func randomExpr(r *rand.Rand) string {
+	var b strings.Builder
+	if r.IntN(3) == 0 {
+		b.WriteString([]string{"(?i)", "^", "(?m)^", `\b`}[r.IntN(4)])
+	}
+	for i := range 1 + r.IntN(3) {
+		if i > 0 {
+			b.WriteString([]string{"", " ", ".*", `\s+`, `[ =,]`, ".", `\W`, "$|^", `(?:\s|^)`, "|", `\b`}[r.IntN(11)])
+		}
+		word := strings.ToValidUTF8(testWords[r.IntN(len(testWords))], "\ufffd")
+		runes := []rune(word)
+		from := r.IntN(len(runes))
+		part := regexp.QuoteMeta(string(runes[from : from+1+r.IntN(len(runes)-from)]))
+		switch r.IntN(8) {
+		case 0:
+			b.WriteString("(?i:" + part + ")")
+		case 1:
+			b.WriteString("(" + part + "|" + regexp.QuoteMeta(strings.ToValidUTF8(testWords[r.IntN(len(testWords))], "")) + ")")
+		case 2:
+			b.WriteString("(" + part + ")" + []string{"?", "+", "*", "{2}", "{1,3}"}[r.IntN(5)])
+		case 3:
+			b.WriteString([]string{`[0-9a-f]{2,}`, "[Ee]", "[ks]", "(?i:k|s)", `\d+`, `\pL+`, "[^ ]"}[r.IntN(7)])
+		default:
+			b.WriteString(part)
+		}
+	}
+	return b.String()
 }
 
 func randomNumberLeaf(r *rand.Rand, op Op) Predicate {

@@ -117,7 +117,7 @@ func (e *Engine) newPlanner(ctx context.Context, t *catalog.Table, r Request) (*
 		return nil, err
 	}
 	p := &planner{tableState: state, engine: e, request: r, table: t, ledger: newLedger(r.ForceIndex)}
-	if p.bound, err = bind(p.schema, r.Predicate, r.From, r.To); err != nil {
+	if p.bound, err = bind(p.schema, r.Predicate, r.From, r.To, e.now()); err != nil {
 		return nil, err
 	}
 	if r.beside != nil {

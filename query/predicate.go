@@ -25,15 +25,16 @@ const (
 	patternField    = "_pattern" // no column: the pattern of log_msg, or, followed by a dot and a name, of another column
 )
 
-// Predicate is a condition on one row. The implementations are All, HasToken, Phrase, Equal, In, Compare, Between, IsNull, Prefix,
-// Contains, HasPattern, And, Or and Not. A predicate is checked against a table's schema when a search is planned.
+// Predicate is a condition on one row. The implementations are All, HasToken, TokenPrefix, Phrase, Equal, In, Compare, Between, IsNull, Prefix,
+// Contains, Regexp, HasPattern, And, Or and Not. A predicate is checked against a table's schema when a search is planned.
 //
 // Values of Equal, In, Compare and Between may be of any Go type that denotes a value of the column's type without loss, or text that does: "500" for a long
 // column, "2026-11-22T10:00:00Z" or a time.Time for a timestamp. An attrs value is text; Compare and Between with a
-// Go number compare it as a number, and are false for text that is none.
+// Go number compare it as a number, and are false for text that is none. Compare and Between of a time may be given an Ago.
+//
+// Col("log_date") in Equal, In, Compare, Between and IsNull, where the table has no such column, is the UTC day of _timestamp, written 20230512 or 2023-05-12.
 type Predicate interface {
-	// String returns the predicate in the text language of Parse. What Parse can express is printed so that it parses to the same
-	// predicate again; the rest is printed in the same spirit, for people: status>=500, status:[1 TO 5], host:web*, log_msg:~"x y", host:*.
+	// String returns the predicate in the text language of Parse, so that it parses to a predicate of the same normal form (see Normalize) again.
 	String() string
 	predicate()
 }
@@ -107,14 +108,16 @@ type Contains struct {
 	Text   string
 }
 
-// TokenPrefix is true if one of the tokens of the column's text begins with Text, compared without case. Text is one token.
+// TokenPrefix is true if one of the tokens of the column's text begins with Text, compared without case. Text is one token. Token indexes do not help: they cannot
+// list tokens.
 type TokenPrefix struct {
 	Column Column
 	Text   string
 }
 
 // Regexp is true if the regular expression Expr (RE2 syntax, as package regexp reads it) matches somewhere in the column's text. An invalid UTF-8 byte of the text
-// is U+FFFD to it.
+// is U+FFFD to it. Literals that every match needs are looked up in indexes, as far as they are whole tokens, and are looked for in the text first. Expressions of
+// more than 8 KiB, or of more than 5,000 steps with their repetitions written out, are refused.
 type Regexp struct {
 	Column Column
 	Expr   string

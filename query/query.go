@@ -77,5 +77,5 @@ type Sort struct {
 	Descending bool
 }
 
-// Ago is a moment as seen from when a search is planned: so long before it (or after it, if negative). It may be the Value of Compare on a column of time.
+// Ago is a moment as seen from when a search is planned: so long before it (or after it, if negative). It may be the Value of Compare, or an end of Between, on a column of time.
 type Ago time.Duration

@@ -80,7 +80,7 @@ func TestColumnsTellFacts(t *testing.T) {
 	require.NoError(t, err)
 	judged := 0
 	for range 3000 {
-		b, err := bind(state.schema, randomLeaf(r), timestampOf(randomRecord(r, true)), timestampOf(randomRecord(r, true)))
+		b, err := bind(state.schema, randomLeaf(r), timestampOf(randomRecord(r, true)), timestampOf(randomRecord(r, true)), testNow())
 		require.NoError(t, err)
 		for _, l := range b.leaves {
 			if l.inMap {

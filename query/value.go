@@ -136,7 +136,7 @@ func floorOf(f float64) (whole, error) {
 // timeLayouts are tried in this order. Fractions of a second are accepted behind any seconds.
 var timeLayouts = []string{
 	time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04",
-	"2006-01-02 15:04", time.DateOnly,
+	"2006-01-02 15:04", time.DateOnly, "20060102",
 }
 
 func parseTime(text string) (time.Time, error) {
@@ -176,7 +176,20 @@ func microsOf(t time.Time) whole {
 	return whole{floor: t.UnixMicro(), exact: t.Nanosecond()%1000 == 0} // UnixMicro rounds down, as Nanosecond is never negative
 }
 
+// countOf returns the number of microseconds or days since 1970 that a text says: digits, but not those of a year or of a day.
+func countOf(v any) (whole, bool) {
+	text, ok := textOf(v)
+	if !ok {
+		return whole{}, false
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	return exactly(n), err == nil && len(text) != len("2026") && len(text) != len("20261122")
+}
+
 func toMicros(v any) (whole, error) {
+	if w, ok := countOf(v); ok {
+		return w, nil
+	}
 	t, ok, err := timeOf(v)
 	if err != nil {
 		return whole{}, err
@@ -191,6 +204,9 @@ func toMicros(v any) (whole, error) {
 }
 
 func toDays(v any) (whole, error) {
+	if w, ok := countOf(v); ok {
+		return w, nil
+	}
 	t, ok, err := timeOf(v)
 	if err != nil {
 		return whole{}, err

@@ -292,7 +292,7 @@ func TestInvalidJSONPaths(t *testing.T) {
 		"needs a text column":   JSONPath("status", "$.a"),
 		`has no column "other"`: JSONPath("other", "$.a"),
 	} {
-		_, err := bind(testSchema(), Equal{c, "x"}, time.Time{}, time.Time{})
+		_, err := bind(testSchema(), Equal{c, "x"}, time.Time{}, time.Time{}, time.Time{})
 		require.ErrorIs(t, err, ErrInvalidRequest)
 		require.ErrorContains(t, err, want)
 	}
