@@ -27,6 +27,8 @@ type FollowOptions struct {
 	// Notice is told, in words for people, when the table was dropped, made anew or rolled back, and when rows cannot be shown because snapshots were expired or
 	// because another engine overwrote data. nil: the engine's logger is warned.
 	Notice func(text string)
+	// Waiting is called, by the goroutine that iterates, when all rows so far were handed out and the next look or attempt is waited for: the time to flush them. nil: nothing.
+	Waiting func()
 }
 
 // FollowTable loads the table that is followed, as it is now.
@@ -83,7 +85,7 @@ func (f *follower) run(ctx context.Context) error {
 	}
 	f.take(t)
 	for {
-		if err := f.engine.wait(ctx, f.options.Interval); err != nil {
+		if err := f.wait(ctx, f.options.Interval); err != nil {
 			return err
 		}
 		var news *followNews
@@ -102,14 +104,23 @@ func (f *follower) run(ctx context.Context) error {
 	}
 }
 
-// check refuses what cannot be followed.
-func (f *follower) check() error {
-	q := f.query
+// Followable returns why Follow refuses a query whatever the table is (ErrInvalidRequest), or nil.
+func Followable(q Query) error {
 	switch {
 	case len(q.GroupBy)+len(q.Aggregates) > 0:
 		return fmt.Errorf("%w: rows are followed as they come, so there is no end at which groups and numbers are known: leave out stats, or search instead", ErrInvalidRequest)
 	case len(q.OrderBy) > 0:
 		return fmt.Errorf("%w: rows are followed in the order in which they are committed: leave out sort, or search instead", ErrInvalidRequest)
+	}
+	return nil
+}
+
+// check refuses what cannot be followed.
+func (f *follower) check() error {
+	q := f.query
+	switch err := Followable(q); {
+	case err != nil:
+		return err
 	case q.Limit < 0 || f.options.Last < 0 || f.options.Interval < 0:
 		return fmt.Errorf("%w: the limit (%d), the number of last rows (%d) and the interval (%s) must not be negative", ErrInvalidRequest, q.Limit, f.options.Last,
 			f.options.Interval)
@@ -177,7 +188,7 @@ func (f *follower) patiently(ctx context.Context, what string, do func() error) 
 		}
 		failed, wait = true, min(2*wait, max(wait, mostFollowWait))
 		f.engine.log.Warn("following a table: cannot "+what+"; it is tried again", "table", f.table.Name(), "error", err, "after", wait)
-		if err := f.engine.wait(ctx, wait); err != nil {
+		if err := f.wait(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -191,6 +202,13 @@ func hopeless(err error) bool {
 		}
 	}
 	return false
+}
+
+func (f *follower) wait(ctx context.Context, d time.Duration) error {
+	if f.options.Waiting != nil {
+		f.options.Waiting()
+	}
+	return f.engine.wait(ctx, d)
 }
 
 // wait waits for d, or until the context ends.

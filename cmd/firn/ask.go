@@ -79,9 +79,10 @@ type question struct {
 	query   firn.Query
 	options firn.AskOptions
 	flags   *askFlags
-	count   bool     // print the number of rows that match, alone
-	cut     int      // print so many rows and tell if there are more; 0: all
-	columns []string // of --columns, that the table must have
+	context *firn.ContextOptions // print rows around the hits too; nil: the hits alone
+	count   bool                 // print the number of rows that match, alone
+	cut     int                  // print so many rows and tell if there are more; 0: all
+	columns []string             // of --columns, that the table must have
 }
 
 // groups tells whether the answer is one of groups, not of rows.
@@ -92,6 +93,9 @@ func (a *app) limitForPeople(q *question, said bool) {
 	if !said && q.query.Limit == 0 && !q.count && !q.groups() && a.isTerminal(a.stdout) {
 		q.cut = terminalRows
 		q.query.Limit = terminalRows + 1 // one more, to tell whether there are more
+		if q.context != nil {
+			q.query.Limit = terminalRows // it would bring rows around it
+		}
 	}
 }
 
@@ -148,9 +152,13 @@ func (a *app) ask(ctx context.Context, name string, q *question) error {
 func (a *app) printRows(ctx context.Context, q *question, format outputFormat, table *firn.Table, answer *firn.Answer) (more bool, err error) {
 	printer, err := a.newRowPrinter(printing{
 		format: format, color: q.flags.color, fields: answer.Columns(), schema: answer.ArrowSchema(), where: q.query.Where, names: columnNames(table),
+		places: q.context != nil,
 	})
 	if err != nil {
 		return false, err
+	}
+	if q.context != nil {
+		return a.printContext(ctx, q, printer, answer)
 	}
 	printed := 0
 	for row, err := range answer.Rows(ctx) {

@@ -82,7 +82,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some input lines were re
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log what is done on standard error")
 	a.profile.flags(flags)
 	root.AddCommand(
-		a.createCommand(), a.loadCommand(), a.searchCommand(), a.explainCommand(), a.patternsCommand(), a.inspectCommand(),
+		a.createCommand(), a.loadCommand(), a.searchCommand(), a.tailCommand(), a.explainCommand(), a.patternsCommand(), a.inspectCommand(),
 		a.verifyCommand(), a.maintainCommand(), a.dropCommand(), a.versionCommand(),
 	)
 	return root

@@ -18,6 +18,7 @@ type searchFlags struct {
 	order   string
 	count   bool
 	columns []string
+	context contextFlags // of search alone
 
 	changed func(flag string) bool // on the command line
 }
@@ -98,12 +99,14 @@ func (a *app) searchCommand() *cobra.Command {
 		Long:  "Print the rows that match a query, or the groups that it makes of them.\n\n" + queryHelp,
 		Example: `  firn search web 'timeout NOT level:debug' --from 2026-11-22 --limit 20
   firn search web 'trace_id:4bf92f3577b34da6' --columns _timestamp,log_msg
-  firn search web '"connection reset" OR refused' --count`,
+  firn search web '"connection reset" OR refused' --count
+  firn search web 'panic' --context 10`,
 		Args: exactArgs("TABLE", "QUERY"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.search(cmd.Context(), args[0], args[1], f) },
 	}
 	f.register(cmd)
 	f.registerOutput(cmd.Flags())
+	f.context.register(cmd.Flags())
 	return cmd
 }
 
@@ -114,6 +117,9 @@ func (a *app) search(ctx context.Context, name, text string, f searchFlags) erro
 	}
 	q, err := f.question(parsed)
 	if err != nil {
+		return err
+	}
+	if err := f.context.add(q); err != nil {
 		return err
 	}
 	a.limitForPeople(q, f.changed("limit"))

@@ -30,6 +30,15 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"search", "web", "(a"}, ""},
 		{[]string{"search", "web", ""}, ""},
 		{[]string{"explain", "web", "a AND"}, ""},
+		{[]string{"search", "web", "a", "--stream", "host"}, "--stream"},
+		{[]string{"search", "web", "a", "-C", "3", "--count"}, "--context"},
+		{[]string{"search", "web", "a", "-B", "x"}, "--before"},
+		{[]string{"tail", "web"}, "QUERY is missing"},
+		{[]string{"tail", "web", "(a"}, ""},
+		{[]string{"tail", "web", "* | stats count()"}, "stats"},
+		{[]string{"tail", "web", "* | sort by level"}, "sort"},
+		{[]string{"tail", "web", "*", "-n", "-1"}, "--rows -1"},
+		{[]string{"tail", "web", "*", "--interval", "0s"}, "--interval 0s"},
 		{[]string{"patterns"}, "TABLE is missing"},
 		{[]string{"patterns", "web", "a", "b"}, "quoted"},
 		{[]string{"patterns", "web", "(a"}, ""},
@@ -104,7 +113,7 @@ func TestHelpAndVersion(t *testing.T) {
 // Verbs that only read do not make a lake, and say how to get one.
 func TestNoLake(t *testing.T) {
 	for _, args := range [][]string{
-		{"search", "web", "a"}, {"explain", "web", "a"}, {"patterns", "web"}, {"inspect", "lake"}, {"inspect", "table", "web"},
+		{"search", "web", "a"}, {"tail", "web", "a"}, {"explain", "web", "a"}, {"patterns", "web"}, {"inspect", "lake"}, {"inspect", "table", "web"},
 		{"verify", "web"}, {"maintain", "index", "web"}, {"drop", "web"},
 	} {
 		dir := t.TempDir()
