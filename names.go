@@ -169,6 +169,14 @@ type (
 	Prefix = query.Prefix
 	// Contains is true if the column's text contains these bytes.
 	Contains = query.Contains
+	// TokenPrefix is true if one of the column's tokens begins with this text.
+	TokenPrefix = query.TokenPrefix
+	// Regexp is true if a regular expression matches somewhere in the column's text.
+	Regexp = query.Regexp
+	// Ago is a moment so long before a search is planned, for Compare and Between.
+	Ago = query.Ago
+	// QueryBuilder puts a Query together.
+	QueryBuilder = query.Builder
 	// And is true if all of its predicates are.
 	And = query.And
 	// Or is true if one of its predicates is.
@@ -190,7 +198,11 @@ const (
 	PartAfter  = query.PartAfter
 )
 
-// Parse reads a Predicate from a query text: words, "a phrase", field:value, field:"a phrase", AND OR NOT ( ), and * for everything.
+// From begins a Query to a table: From("web").Last(time.Hour).GroupBy("level").Count().Query().
+func From(table string) *QueryBuilder { return query.From(table) }
+
+// Parse reads a Predicate from a query text: words, "a phrase", conn*, ~"a substring", /a regexp/, field:value, status>=500, took:[1 TO 5], last 15m, AND OR NOT ( ), and *
+// for everything. docs/QUERY.md has the whole language.
 func Parse(text string) (Predicate, error) { return query.Parse(text) }
 
 // ParseSQL reads a Query from a SELECT statement; package query/sql tells what it understands.

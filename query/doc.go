@@ -23,6 +23,7 @@
 //
 //	query.go, predicate.go, normalize.go   questions and predicates, and their normal form
 //	number.go, wildcard.go              what the languages in query/sql and query/dsl share
+//	builder.go                          questions put together in Go
 //	text.go, textquery.go               both printed
 //	parse.go, parseterm.go, parsevalue.go, parsepipe.go   both parsed
 //	bind.go, value.go, node.go          a predicate bound to a table's schema

@@ -2,6 +2,7 @@ package query
 
 import (
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -270,4 +271,29 @@ func TestPrintedForms(t *testing.T) {
 	} {
 		require.Equal(t, want, p.String())
 	}
+}
+
+// TestDocumentedTextsParse parses what docs/QUERY.md shows.
+func TestDocumentedTextsParse(t *testing.T) {
+	page, err := os.ReadFile("../docs/QUERY.md")
+	require.NoError(t, err)
+	texts := 0
+	for _, line := range strings.Split(string(page), "\n") {
+		first, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+		if !strings.HasPrefix(line, "| ") || strings.Contains(line, "<code>") || strings.Contains(first, "ID") {
+			continue
+		}
+		for i, part := range strings.Split(first, "`") {
+			if i%2 == 1 {
+				_, err := ParseQuery(part)
+				require.NoError(t, err, part)
+				texts++
+			}
+		}
+	}
+	require.Greater(t, texts, 20)
+	_, err = ParseQuery("error -level:debug host:web* attrs.status>=500 last 15m | stats count() by level | sort by count() desc | limit 10")
+	require.NoError(t, err)
+	_, err = ParseQuery("level:[a TO b")
+	require.Contains(t, string(page), strings.ReplaceAll("    "+err.Error(), "\n", "\n    "))
 }
