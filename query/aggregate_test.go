@@ -354,11 +354,11 @@ func TestAggregatesAgreeWithBruteForce(t *testing.T) {
 // compareGroups asks random questions for groups.
 func compareGroups(t *testing.T, r *rand.Rand, tt *testTable, questions int) {
 	t.Helper()
-	e := NewEngine(tt.store, EngineOptions{CacheBytes: []int64{1, 0}[r.IntN(2)], Parallelism: r.IntN(4)})
+	e := NewEngine(tt.store, EngineOptions{Now: testNow, CacheBytes: []int64{1, 0}[r.IntN(2)], Parallelism: r.IntN(4)})
 	if r.IntN(3) == 0 {
 		far := roundtrips.New(tt.store, 0)
 		far.Shape = storage.Traits{Remote: true, Parallel: r.IntN(20), ReadGap: r.Int64N(4000), TailBytes: 4000}
-		e = NewEngine(far, EngineOptions{})
+		e = NewEngine(far, EngineOptions{Now: testNow})
 	}
 	for range questions {
 		q := randomGroups(r)

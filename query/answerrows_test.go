@@ -72,7 +72,7 @@ func TestAnswersOfRowsHaveTheColumnsAskedFor(t *testing.T) {
 	ctx := context.Background()
 	r := rand.New(rand.NewPCG(61, 0))
 	tt := makeTable(t, r, tableSpec{files: 4, rowsPerFile: 120, options: format.WriterOptions{RowGroupRows: 40, PageBytes: 256}, edit: someJSON(r)})
-	e := NewEngine(tt.store, EngineOptions{})
+	e := NewEngine(tt.store, EngineOptions{Now: testNow})
 	for range 60 {
 		q := Query{Where: randomPredicate(r, 2), Columns: randomColumns(r), Limit: r.IntN(30)}
 		o := AskOptions{Order: Order(r.IntN(2)), NoIndex: r.IntN(4) == 0}
@@ -132,7 +132,7 @@ func TestLimitsLeaveAPrefix(t *testing.T) {
 	tt := makeTable(t, r, tableSpec{files: 6, rowsPerFile: 200, overlap: true, options: format.WriterOptions{RowGroupRows: 40, PageBytes: 256}})
 	partial, whole, some := 0, 0, 0
 	for range 120 {
-		e := NewEngine(tt.store, EngineOptions{CacheBytes: 1, Parallelism: 1 + r.IntN(4)})
+		e := NewEngine(tt.store, EngineOptions{Now: testNow, CacheBytes: 1, Parallelism: 1 + r.IntN(4)})
 		e.sizes = pieceSizes{least: 5, first: 10, most: 20, mostCheck: 40, sortCheck: 30}
 		q := Request{Predicate: randomPredicate(r, 1), Order: Order(r.IntN(2)), NoIndex: r.IntN(2) == 0}
 		switch r.IntN(4) {

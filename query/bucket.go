@@ -78,9 +78,12 @@ func (b *bucketer) span(t int64) (start, end int64) {
 }
 
 func (b *bucketer) calendar(t int64) (start, end int64) {
-	const outside = math.MaxInt64 / microsOfDay / 2 // days for which microseconds are no trouble
-	if b.scale > 1 && (t > outside || t < -outside) {
-		return t, t + 1
+	limit := (math.MaxInt64 - 400*microsOfDay) / b.scale // beyond it, in the year 294,246, there is one interval
+	switch {
+	case t > limit:
+		return limit + 1, math.MaxInt64
+	case t < -limit:
+		return math.MinInt64, -limit
 	}
 	at := time.UnixMicro(t * b.scale).UTC()
 	month := int(at.Month()) - 1

@@ -52,7 +52,7 @@ func TestRowsAreSortedByAnyColumns(t *testing.T) {
 			for _, j := range r.Perm(len(columns))[:1+r.IntN(3)] {
 				q.OrderBy = append(q.OrderBy, Sort{Column: columns[j], Descending: r.IntN(2) == 0})
 			}
-			e := NewEngine(tt.store, EngineOptions{Parallelism: 1 + r.IntN(3)})
+			e := NewEngine(tt.store, EngineOptions{Now: testNow, Parallelism: 1 + r.IntN(3)})
 			a, err := e.Ask(ctx, tt.table, q, AskOptions{NoIndex: r.IntN(4) == 0})
 			require.NoError(t, err)
 			var got []string
@@ -83,7 +83,7 @@ func TestPagesThatCannotBeAmongTheFirstAreNotRead(t *testing.T) {
 		files: 1, rowsPerFile: 2000, options: format.WriterOptions{RowGroupRows: 200, PageBytes: 256},
 		edit: func(rec *record) { n++; rec.cells["status"] = n % 1000 },
 	})
-	e := NewEngine(tt.store, EngineOptions{Parallelism: 1})
+	e := NewEngine(tt.store, EngineOptions{Now: testNow, Parallelism: 1})
 	a, err := e.Ask(context.Background(), tt.table, Query{OrderBy: []Sort{{Column: Col("_timestamp")}, {Column: Col("status")}}, Limit: 3}, AskOptions{})
 	require.NoError(t, err)
 	for _, err := range a.Rows(context.Background()) {
@@ -96,7 +96,7 @@ func TestSortingIsBoundedInMemory(t *testing.T) {
 	ctx := context.Background()
 	r := rand.New(rand.NewPCG(92, 0))
 	tt := makeTable(t, r, tableSpec{files: 2, rowsPerFile: 200})
-	e := NewEngine(tt.store, EngineOptions{})
+	e := NewEngine(tt.store, EngineOptions{Now: testNow})
 	ask := func(limit int) (n int, err error) {
 		a, err := e.Ask(ctx, tt.table, Query{OrderBy: []Sort{{Column: Col("host")}}, Limit: limit}, AskOptions{Limits: Limits{Memory: 10_000}})
 		require.NoError(t, err)
