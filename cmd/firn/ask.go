@@ -76,13 +76,14 @@ func (f *askFlags) options() (o firn.AskOptions, err error) {
 
 // question is what is asked, and how its answer is printed.
 type question struct {
-	query   firn.Query
-	options firn.AskOptions
-	flags   *askFlags
-	context *firn.ContextOptions // print rows around the hits too; nil: the hits alone
-	count   bool                 // print the number of rows that match, alone
-	cut     int                  // print so many rows and tell if there are more; 0: all
-	columns []string             // of --columns, that the table must have
+	query     firn.Query
+	options   firn.AskOptions
+	flags     *askFlags
+	context   *firn.ContextOptions // print rows around the hits too; nil: the hits alone
+	count     bool                 // print the number of rows that match, alone
+	cut       int                  // print so many rows and tell if there are more; 0: all
+	histogram bool                 // above the rows, on a terminal
+	columns   []string             // of --columns, that the table must have
 }
 
 // groups tells whether the answer is one of groups, not of rows.
@@ -130,13 +131,13 @@ func (a *app) ask(ctx context.Context, name string, q *question) error {
 	if _, err := a.colored(q.flags.color); err != nil {
 		return err
 	}
-	return a.withAnswer(ctx, name, q, func(_ *firn.Lake, table *firn.Table, answer *firn.Answer) error {
+	return a.withAnswer(ctx, name, q, func(lake *firn.Lake, table *firn.Table, answer *firn.Answer) error {
 		more, partial := false, answer.Partial
 		if q.count {
 			partial = answer.Scan().Partial
 			err = a.printCount(ctx, answer.Scan())
 		} else {
-			more, err = a.printRows(ctx, q, format, table, answer)
+			more, err = a.printRows(ctx, q, format, lake, table, answer)
 		}
 		if err != nil && !brokenPipe(err) {
 			return err
@@ -149,7 +150,7 @@ func (a *app) ask(ctx context.Context, name string, q *question) error {
 }
 
 // printRows prints the rows of an answer, and tells whether there are more than were to be printed.
-func (a *app) printRows(ctx context.Context, q *question, format outputFormat, table *firn.Table, answer *firn.Answer) (more bool, err error) {
+func (a *app) printRows(ctx context.Context, q *question, format outputFormat, lake *firn.Lake, table *firn.Table, answer *firn.Answer) (more bool, err error) {
 	printer, err := a.newRowPrinter(printing{
 		format: format, color: q.flags.color, fields: answer.Columns(), schema: answer.ArrowSchema(), where: q.query.Where, names: columnNames(table),
 		places: q.context != nil,
@@ -160,6 +161,11 @@ func (a *app) printRows(ctx context.Context, q *question, format outputFormat, t
 	if q.context != nil {
 		return a.printContext(ctx, q, printer, answer)
 	}
+	var overview *histogram
+	if q.histogram && !q.flags.noHistogram && !q.groups() && (format == formatPretty || format == formatTable) && a.isTerminal(a.stdout) {
+		overview = a.startHistogram(ctx, lake, table, q)
+		defer func() { err = errors.Join(err, overview.finish(a, q)) }()
+	}
 	printed := 0
 	for row, err := range answer.Rows(ctx) {
 		if err != nil {
@@ -168,6 +174,9 @@ func (a *app) printRows(ctx context.Context, q *question, format outputFormat, t
 		if q.cut > 0 && printed == q.cut {
 			more = true
 			break
+		}
+		if err := overview.beforeRows(a, q); err != nil {
+			return false, err
 		}
 		if err := printer.row(row, rowPlace{}); err != nil {
 			return false, err

@@ -29,7 +29,7 @@ func onTerminal(t *testing.T, dir string, width int, args ...string) result {
 	var stdout, stderr bytes.Buffer
 	a := &app{
 		stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, now: time.Now, getenv: func(string) string { return "" },
-		terminals: pseudoTerminal{width, 10}, zone: time.FixedZone("", 2*60*60),
+		terminals: pseudoTerminal{width, 10}, zone: time.FixedZone("", 2*60*60), patience: time.Minute,
 	}
 	code := a.run(t.Context(), args)
 	return result{code, stdout.String(), stderr.String()}

@@ -4,6 +4,8 @@
 //	firn load    TABLE FILE...
 //	firn search  TABLE QUERY [--from T] [--to T] [--limit N] [--order newest|oldest] [--count] [--columns a,b] [--format F] [--color WHEN] [--max-time T]
 //	                         [--max-bytes N] [--max-rows N] [--no-index] [--force-index] [--stats]
+//	firn search  TABLE --dsl FILE [same flags]
+//	firn sql     STATEMENT [--format F] [--color WHEN] [--from T] [--to T] [--max-time T] [--max-bytes N] [--max-rows N] [--no-index] [--force-index] [--stats]
 //	firn tail    TABLE QUERY [-n N] [--interval TIME] [--columns a,b]
 //	firn explain TABLE QUERY [same flags]
 //	firn inspect lake | table TABLE | file PATH | index PATH | cache [DIR]

@@ -41,7 +41,7 @@ func (a *app) patternsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "patterns TABLE [QUERY]",
 		Short: "Count matching rows by pattern, and compare with another time or query",
-		Long:  patternsHelp + queryHelp,
+		Long:  patternsHelp + conditionHelp,
 		Example: `  firn patterns web
   firn patterns web 'level:error' --from 2026-11-22T10:00 --compare 2026-11-21..2026-11-22
   firn patterns web 'version:2.1' --compare-query 'version:2.0'`,

@@ -21,6 +21,7 @@ type app struct {
 	getenv         func(string) string
 	terminals      terminals      // nil: those of the operating system
 	zone           *time.Location // nil: that of the operating system
+	patience       time.Duration  // that rows wait for the histogram; 0: histogramPatience
 
 	lakeURI    string
 	catalogURI string
@@ -82,7 +83,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some input lines were re
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log what is done on standard error")
 	a.profile.flags(flags)
 	root.AddCommand(
-		a.createCommand(), a.loadCommand(), a.searchCommand(), a.tailCommand(), a.explainCommand(), a.patternsCommand(), a.inspectCommand(),
+		a.createCommand(), a.loadCommand(), a.searchCommand(), a.sqlCommand(), a.tailCommand(), a.explainCommand(), a.patternsCommand(), a.inspectCommand(),
 		a.verifyCommand(), a.maintainCommand(), a.dropCommand(), a.versionCommand(),
 	)
 	return root
