@@ -164,6 +164,12 @@ func (l *leafReader) readDict(ctx context.Context) error {
 	if err != nil || p == nil {
 		return err
 	}
+	at := l.pages.dictRange().offset
+	kept, keep := l.pages.cached.get(at)
+	if kept != nil && kept.texts != nil {
+		l.dictText, l.hasDict = kept.texts, true
+		return nil
+	}
 	count := int(p.values)
 	switch l.physical {
 	case physicalBytes:
@@ -183,6 +189,9 @@ func (l *leafReader) readDict(ctx context.Context) error {
 		l.dictNum, err = v.readDict(l.physical, l.column.convert == convertUint32, p.body, count)
 	}
 	l.hasDict = err == nil
+	if keep && l.hasDict {
+		l.pages.cached.keep(at, p, l.dictText)
+	}
 	return err
 }
 
@@ -292,7 +301,7 @@ func (l *leafReader) fill(c *Column, at, values int) error {
 // readTexts reads the next texts of a page that has so many values. Few of many are copied, so that the page need not stay in
 // memory for them.
 func (l *leafReader) readTexts(dst [][]byte, of int) error {
-	if err := l.texts.read(dst); err != nil || !l.texts.aliasesPage() {
+	if err := l.texts.read(dst); err != nil || l.page.shared || !l.texts.aliasesPage() {
 		return err
 	}
 	if 2*len(dst) < of {

@@ -24,6 +24,7 @@ type page struct {
 	body     []byte
 	held     bool      // values of the current batch point into body
 	partial  *inflater // body is not decompressed to its end
+	shared   bool      // body belongs to a PageCache
 }
 
 // pageReader yields the pages of one column chunk.
@@ -44,6 +45,8 @@ type pageReader struct {
 	values int64 // values of the pages so far
 
 	buffers *batchMemory
+	cached  cachedPages
+	own     bool // the page being unpacked gets memory of its own
 }
 
 // ranges returns the bytes that hold the rows in these ranges (of the row group), the dictionary page included.
@@ -59,14 +62,25 @@ func (r *pageReader) ranges(rows []RowRange) []location {
 	for _, rg := range rows {
 		i := max(r.find(rg.Start), last+1)
 		for ; i < len(r.index) && (r.index[i].firstRow < rg.End); i++ {
-			out = append(out, r.index[i].location)
 			last = i
+			if !r.isKept(i, rows) {
+				out = append(out, r.index[i].location)
+			}
 		}
 	}
-	if d := r.dictRange(); d.length > 0 && len(out) > 0 {
+	if d := r.dictRange(); d.length > 0 && last >= 0 && !(len(r.cached.found) > 0 && r.cached.look(d.offset)) {
 		out = append(out, d)
 	}
 	return out
+}
+
+// isKept says whether a page of which these rows will be read is in the cache.
+func (r *pageReader) isKept(i int, rows []RowRange) bool {
+	if r.cached.cache == nil {
+		return false
+	}
+	first, end := r.pageRows(i)
+	return few(rows, uint32(first), uint32(end)) && r.cached.look(r.index[i].offset)
 }
 
 // dictRange returns where the dictionary page lies: before the first data page.
@@ -117,6 +131,11 @@ func (r *pageReader) read(ctx context.Context, p *page) error {
 	i := r.next
 	r.next++
 	at := r.index[i].location
+	kept, keep := r.cached.get(at.offset)
+	if kept != nil {
+		*p = kept.page
+		return nil
+	}
 	data, err := r.load(ctx, at)
 	if err != nil {
 		return err
@@ -133,15 +152,23 @@ func (r *pageReader) read(ctx context.Context, p *page) error {
 	if h.kind == pageDataV2 && int(h.rows) != p.rows {
 		return fmt.Errorf("page at byte %d: it has %d rows, the offset index says %d", at.offset, h.rows, p.rows)
 	}
-	if err := r.unpack(p, &h, data[n:n+int(h.compressed)]); err != nil {
+	r.own = keep
+	err = r.unpack(p, &h, data[n:n+int(h.compressed)])
+	r.own = false
+	if err != nil {
 		return fmt.Errorf("page at byte %d: %w", at.offset, err)
+	}
+	if keep {
+		r.cached.keep(at.offset, p, nil)
 	}
 	return nil
 }
 
 // drop lets go of a page.
 func (r *pageReader) drop(p *page) {
-	r.buffers.release(p.body, p.held)
+	if !p.shared {
+		r.buffers.release(p.body, p.held)
+	}
 	if p.partial != nil {
 		r.dec.stopInflate(p.partial)
 	}
@@ -262,7 +289,7 @@ func (r *pageReader) unpack(p *page, h *pageHeader, data []byte) error {
 	var err error
 	size := int64(h.uncompressed) - int64(levels)
 	plainText := h.encoding == encodingPlain && r.chunk.physical == physicalBytes
-	if compressed && r.chunk.codec == codecZstd && plainText && size >= minPartial && r.lastWanted(p) < partialRows {
+	if compressed && r.chunk.codec == codecZstd && plainText && size >= minPartial && !r.own && r.lastWanted(p) < partialRows {
 		if err = r.checkSize(codecZstd, data[levels:], size); err == nil {
 			p.body = r.buffers.get(int(size))
 			p.partial, err = r.dec.startInflate(p.body, data[levels:])
@@ -300,7 +327,12 @@ func (r *pageReader) inflate(data []byte, size int64, compressed bool) ([]byte, 
 	if err := r.checkSize(codec, data, size); err != nil {
 		return nil, err
 	}
-	body := r.buffers.get(int(size))
+	var body []byte
+	if r.own {
+		body = make([]byte, size)
+	} else {
+		body = r.buffers.get(int(size))
+	}
 	return body, r.dec.decompress(codec, body, data)
 }
 
@@ -322,6 +354,11 @@ func (r *pageReader) dictionary(ctx context.Context) (*page, error) {
 		return nil, nil
 	}
 	r.noDict = true
+	kept, keep := r.cached.get(at.offset)
+	if kept != nil {
+		r.dict = kept.page
+		return &r.dict, nil
+	}
 	data, err := r.load(ctx, at)
 	if err != nil {
 		return nil, err
@@ -331,7 +368,9 @@ func (r *pageReader) dictionary(ctx context.Context) (*page, error) {
 		err = errPageHeader
 	}
 	if err == nil {
+		r.own = keep
 		err = r.unpackDict(&h, data[n:n+int(h.compressed)])
+		r.own = false
 	}
 	if err != nil {
 		return nil, fmt.Errorf("dictionary page at byte %d: %w", at.offset, err)

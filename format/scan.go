@@ -18,6 +18,7 @@ type ReadOptions struct {
 	Gate      Gate          // bounds how many readers decode at once; nil: no bound
 	Budget    *Budget       // bounds the memory of what was read and is not decoded yet; nil: no bound but that of each reader, 64 MiB
 	Pages     *atomic.Int64 // grows by one with each page, dictionary pages included, whose values are unpacked; nil: nobody counts
+	Kept      PageCache     // keeps decompressed pages of which few rows are read; nil: none are kept
 }
 
 // Read yields the columns with these ids of the rows in these ranges, in ascending order of rows. Ranges must be ascending and not
@@ -54,6 +55,7 @@ type scan struct {
 	ready   []window // of the unit that was read last: still to be decoded
 	ahead   *flight  // the next unit, on its way
 	budget  *Budget
+	kept    PageCache
 	held    int64 // bytes of the budget
 	fetch   fetcher
 	dec     *decompressor
@@ -84,7 +86,7 @@ func (f *File) newScan(ctx context.Context, fieldIDs []int, rows []RowRange, opt
 	if opts.BatchRows <= 0 {
 		opts.BatchRows = DefaultBatchRows
 	}
-	s = &scan{file: f, fetch: f.fetcher(), budget: opts.Budget, dec: newDecompressor()}
+	s = &scan{file: f, fetch: f.fetcher(), budget: opts.Budget, kept: opts.Kept, dec: newDecompressor()}
 	s.fetch.gate, s.fetch.pages = opts.Gate, opts.Pages
 	if opts.Requests > 0 {
 		s.fetch.requests = opts.Requests
@@ -187,7 +189,9 @@ func (s *scan) leave() {
 		for _, l := range leaves {
 			l.page.held = false
 			l.pages.drop(&l.page)
-			s.memory.release(l.pages.dict.body, false)
+			if !l.pages.dict.shared {
+				s.memory.release(l.pages.dict.body, false)
+			}
 		}
 	}
 	s.readers, s.pending = nil, nil
@@ -214,7 +218,8 @@ func (s *scan) openLeaves(group int) ([][]*leafReader, error) {
 			}
 			chunk := &f.groups[group].chunks[c.file.leaf+j]
 			readers[i] = append(readers[i], &leafReader{column: c.file, part: p, physical: chunk.physical,
-				pages: pageReader{fetch: &s.fetch, dec: s.dec, chunk: chunk, rows: int(f.groups[group].rows), index: index, buffers: &s.memory}})
+				pages: pageReader{fetch: &s.fetch, dec: s.dec, chunk: chunk, rows: int(f.groups[group].rows), index: index, buffers: &s.memory,
+					cached: cachedPages{cache: s.kept, file: f.name}}})
 		}
 	}
 	return readers, nil

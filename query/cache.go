@@ -21,6 +21,7 @@ const (
 	kindFooter                   // opened data files: footers, page indexes, bloom filters
 	kindSidecar                  // opened sidecars: heads, dictionaries, bloom filters, bitmaps; or why there is none
 	kindPack                     // opened bloom packs, and listings of them
+	kindPage                     // decompressed pages of data files, and which were read before
 	numKinds
 )
 
@@ -80,6 +81,7 @@ type CacheStats struct {
 	Footers  CacheCounts `json:"footers"`  // Parquet footers with page indexes and bloom filters
 	Sidecars CacheCounts `json:"sidecars"` // heads of sidecars with dictionaries, bloom filters and bitmaps
 	Packs    CacheCounts `json:"packs"`    // bloom packs, and listings of them
+	Pages    CacheCounts `json:"pages"`    // decompressed pages of data files of which few rows were read more than once
 }
 
 func newCache(limit int64, most int) *cache {
@@ -99,7 +101,7 @@ func (c *cache) stats() CacheStats {
 	defer c.mu.Unlock()
 	return CacheStats{
 		LimitBytes: c.limit, LimitEntries: c.most, Bytes: c.bytes, Entries: c.entries.Len(),
-		Plans: c.kinds[kindPlan], Footers: c.kinds[kindFooter], Sidecars: c.kinds[kindSidecar], Packs: c.kinds[kindPack],
+		Plans: c.kinds[kindPlan], Footers: c.kinds[kindFooter], Sidecars: c.kinds[kindSidecar], Packs: c.kinds[kindPack], Pages: c.kinds[kindPage],
 	}
 }
 
@@ -155,6 +157,19 @@ func (c *cache) get(ctx context.Context, key cacheKey, n *hitCounter, stale func
 	}()
 	f.value, f.err = load()
 	return f.value, f.err
+}
+
+// find returns a value that is there, and counts that it was looked for.
+func (c *cache) find(key cacheKey) (sized, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.entries.Get(key)
+	if !ok {
+		c.kinds[key.kind].Misses++
+		return nil, false
+	}
+	c.kinds[key.kind].Hits++
+	return e.value, true
 }
 
 // peek returns a value that is there, without loading or counting anything.

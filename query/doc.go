@@ -33,7 +33,7 @@
 //	bounds.go, judge.go                 must and may: the algebra, and what statistics tell
 //	prune.go, prunetoken.go, prunefile.go   the stages, by metadata, sidecar and data file
 //	tablestate.go, filelist.go, prunemetadata.go   what is derived from a table's metadata, once for all plans, and pruning by it
-//	engine.go, plan.go, cache.go, meter.go  Plan, the cache and the counters
+//	engine.go, plan.go, cache.go, pagecache.go, meter.go  Plan, the cache and the counters
 //	scan.go, merge.go, cursor.go, pieces.go, pace.go, reading.go, gather.go, row.go   reading: rows, batches, counts
 //	answer.go, answerrows.go, limits.go     whole questions, and what an answer may cost
 //	context.go, contextgroups.go, contextwalk.go, position.go   rows before and after hits

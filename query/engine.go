@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path"
 	"runtime"
+	"strconv"
 	"sync"
 	"time"
 
@@ -149,6 +150,9 @@ func (e *Engine) remote() bool { return e.store.traits.Remote }
 
 func fileKey(name, schemaKey string) cacheKey {
 	return cacheKey{kind: kindFooter, name: name, variant: schemaKey}
+}
+func pageKey(file string, offset int64) cacheKey {
+	return cacheKey{kind: kindPage, name: file, variant: strconv.FormatInt(offset, 36)}
 }
 func sidecarKey(name string) cacheKey { return cacheKey{kind: kindSidecar, name: name} }
 

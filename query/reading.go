@@ -129,7 +129,8 @@ func (g cpuGate) Leave() {
 // read calls use with each batch of rows of a data file.
 func (r *reading) read(ctx context.Context, f *fileView, position int, ids []int, rows []format.RowRange, use func(b *format.Batch)) error {
 	r.touched[position].Store(true)
-	options := format.ReadOptions{Budget: r.scan.planner.engine.budget, Requests: r.share, Pages: &r.counts.pages}
+	engine := r.scan.planner.engine
+	options := format.ReadOptions{Budget: engine.budget, Requests: r.share, Pages: &r.counts.pages, Kept: pageCache{engine.cache}}
 	if r.gate != nil {
 		options.Gate = r.gate
 	}
