@@ -10,7 +10,6 @@ import (
 
 // do reads the values of a job's matching rows and adds them.
 func (w *groupWork) do(ctx context.Context, job groupJob, matching *index.RowSet) error {
-	w.read.Store(true)
 	ranges := make([]format.RowRange, 0, len(job.parts))
 	for _, part := range job.parts {
 		ranges = appendRange(ranges, part.rows)

@@ -22,7 +22,7 @@ type groupRun struct {
 	budget  memoryBudget
 
 	byFacts atomic.Int64 // rows of which no value was read
-	files   atomic.Int64 // files all of whose rows are among these
+	files   atomic.Int64 // files that were not opened for it
 
 	mu   sync.Mutex
 	free []*groupTable
@@ -33,7 +33,6 @@ type groupPiece struct {
 	file     *fileView
 	position int
 	group    int
-	read     *atomic.Bool // a value of the file was read
 }
 
 // run fills tables with groups, and returns all of them in one. A limit is no error.
@@ -109,10 +108,9 @@ func (g *groupRun) begin(ctx context.Context, position int) ([]groupPiece, error
 		return nil, err
 	}
 	var pieces []groupPiece
-	read := new(atomic.Bool)
 	for i, rg := range view.file.RowGroups() {
 		if view.bounds.may.CountInRange(rg.FirstRow, rg.FirstRow+rg.Rows) > 0 {
-			pieces = append(pieces, groupPiece{view, position, i, read})
+			pieces = append(pieces, groupPiece{view, position, i})
 		}
 	}
 	return pieces, nil

@@ -65,7 +65,7 @@ type Stats struct {
 
 	Groups       int64 `json:"groups,omitempty"`         // of an answer of groups, before its limit
 	RowsByFacts  int64 `json:"rows_by_facts,omitempty"`  // rows in an answer of groups of which no value was decoded: bounds, counts and indexes tell all of them
-	FilesByFacts int   `json:"files_by_facts,omitempty"` // files all of whose rows are among these
+	FilesByFacts int   `json:"files_by_facts,omitempty"` // files whose rows in that answer are all among these, by indexes and the table's metadata alone
 
 	// Bytes and requests are of the storage; what the engine's cache answered costs nothing. Metadata of the table (metadata.json, manifests) is not among them.
 	BytesRead    int64 `json:"bytes_read"`    // the sum of the next three
