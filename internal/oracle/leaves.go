@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -22,7 +23,7 @@ func (g *Generator) leaf(textOnly bool) *Node {
 	}
 	if !textOnly {
 		kinds = append(kinds, g.otherToken, g.otherToken, g.isNull, g.in, g.in, g.comparison, g.comparison, g.between, g.prefix, g.prefix,
-			g.contains, g.contains, g.jsonLeaf, g.jsonLeaf)
+			g.contains, g.contains, g.jsonLeaf, g.jsonLeaf, g.tokenPrefix, g.tokenPrefix, g.regexp, g.regexp, g.regexp)
 	}
 	for {
 		if n := kinds[g.rng.Intn(len(kinds))](); n != nil {
@@ -260,6 +261,40 @@ func (g *Generator) prefix() *Node {
 		return nil
 	}
 	return &Node{Op: Prefix, Field: f, Text: string(runes[:1+g.rng.Intn(min(len(runes), 40))])}
+}
+
+// tokenPrefix asks for the beginning of a token.
+func (g *Generator) tokenPrefix() *Node {
+	f, v := g.known(true)
+	runes := []rune(pick(g, Tokens(v.Text)))
+	if len(runes) == 0 {
+		return nil
+	}
+	return &Node{Op: TokenPrefix, Field: f, Text: g.recase(string(runes[:1+g.rng.Intn(len(runes))]))}
+}
+
+// regexp asks for pieces of a text with something between them, in one case or any.
+func (g *Generator) regexp() *Node {
+	f, v := g.known(true)
+	runes := []rune(v.Text)
+	if len(runes) == 0 {
+		return nil
+	}
+	expr := []string{"", "", "(?i)", "^.*", `\b`}[g.rng.Intn(5)]
+	for i := 0; i < 3 && len(runes) > 0; i++ {
+		start := g.rng.Intn(len(runes))
+		end := min(len(runes), start+1+g.rng.Intn(20))
+		part := regexp.QuoteMeta(string(runes[start:end]))
+		if i > 0 {
+			expr += []string{"(?s).*", "(?s:.+)", ".*", `[^"]*`}[g.rng.Intn(4)]
+		}
+		expr += []string{part, part, "(absent1|" + part + ")", "(" + part + ")+", part + `(\s|$)`}[g.rng.Intn(5)]
+		runes = runes[end:]
+	}
+	if !utf8.ValidString(expr) || expr == "" || len(expr) > 1000 {
+		return nil
+	}
+	return &Node{Op: Regexp, Field: f, Text: expr}
 }
 
 func (g *Generator) contains() *Node {

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"regexp"
 	"strings"
 	"time"
 )
@@ -23,6 +24,8 @@ const (
 	IsNull            // the field is null or missing
 	Prefix            // the field starts with Text
 	Contains          // the field holds Text
+	TokenPrefix       // one of the field's tokens begins with Text
+	Regexp            // the regular expression Text matches somewhere in the field
 	And               // all Kids
 	Or                // one of Kids
 	Not               // not Kids[0]
@@ -103,6 +106,11 @@ func cellTest(n *Node) func(Value) bool {
 		return func(v Value) bool { return strings.HasPrefix(v.Text, n.Text) }
 	case Contains:
 		return func(v Value) bool { return strings.Contains(v.Text, n.Text) }
+	case TokenPrefix:
+		return func(v Value) bool { return hasTokenPrefix(v.Text, n.Text) }
+	case Regexp:
+		expr := regexp.MustCompile(n.Text)
+		return func(v Value) bool { return expr.MatchString(v.Text) }
 	case In, Equal:
 		return func(v Value) bool {
 			for _, want := range n.Values {

@@ -22,6 +22,17 @@ func Tokens(text string) []string {
 // SameToken says whether two tokens are the same but for case.
 func SameToken(a, b string) bool { return strings.EqualFold(a, b) }
 
+// hasTokenPrefix says whether a token of a text begins with a prefix, but for case.
+func hasTokenPrefix(text, prefix string) bool {
+	want := utf8.RuneCountInString(prefix)
+	for _, token := range Tokens(text) {
+		if runes := []rune(token); len(runes) >= want && SameToken(string(runes[:want]), prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // span is where a token lies in its text.
 type span struct{ start, end int }
 

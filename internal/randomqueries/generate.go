@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/firnlog/firn"
 	"github.com/firnlog/firn/query"
@@ -102,6 +103,9 @@ var classes = []class{
 	{"level and word", func(g *generator) firn.Predicate {
 		return firn.And{firn.Equal{Column: firn.Col("level"), Value: g.pick(g.words.Levels)}, g.any()}
 	}},
+	{"regular expression", func(g *generator) firn.Predicate {
+		return firn.Regexp{Column: message(), Expr: "[ =]" + g.pick(g.words.Middle) + g.pick([]string{`\W`, "[a-z]*", ".*[0-9]$", "( |$)"})}
+	}},
 	{"unindexed", func(g *generator) firn.Predicate { return g.unindexed() }},
 	{"everything", func(*generator) firn.Predicate { return firn.All{} }},
 	{"stop word", func(g *generator) firn.Predicate {
@@ -158,7 +162,9 @@ func (g *generator) phrase(frequent bool) firn.Predicate {
 // unindexed is a condition that no token index knows.
 func (g *generator) unindexed() firn.Predicate {
 	word := g.pick(g.words.Middle)
-	switch g.rand.IntN(5) {
+	switch g.rand.IntN(6) {
+	case 5:
+		return firn.TokenPrefix{Column: message(), Text: string([]rune(word)[:min(3, utf8.RuneCountInString(word))])}
 	case 0:
 		return firn.Contains{Column: message(), Text: word[:max(1, len(word)/2)]}
 	case 1:

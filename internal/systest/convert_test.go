@@ -47,6 +47,10 @@ func predicate(n *oracle.Node) firn.Predicate {
 		return query.Prefix{Column: column, Text: n.Text}
 	case oracle.Contains:
 		return query.Contains{Column: column, Text: n.Text}
+	case oracle.TokenPrefix:
+		return query.TokenPrefix{Column: column, Text: n.Text}
+	case oracle.Regexp:
+		return query.Regexp{Column: column, Expr: n.Text}
 	case oracle.Not:
 		return query.Not{X: predicate(n.Kids[0])}
 	}

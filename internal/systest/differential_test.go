@@ -95,9 +95,14 @@ func questions(t testing.TB, m *oracle.Mapper, s source, texts, others int, seed
 		require.NoError(t, err, text)
 		list = append(list, question{q, parsed, text})
 	}
-	for range others {
+	for i := range others {
 		q := g.Any()
 		p := predicate(q.Where)
+		if i%2 == 0 { // as it is printed
+			parsed, err := firn.Parse(p.String())
+			require.NoError(t, err, p)
+			p = parsed
+		}
 		list = append(list, question{q, p, p.String()})
 	}
 	return list
