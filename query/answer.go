@@ -24,6 +24,7 @@ type AskOptions struct {
 
 // Answer is a planned Query. It is safe for concurrent use; Partial, Stats and Explanation tell about the latest reading.
 type Answer struct {
+	query    Query
 	scan     *Scan
 	fields   []format.Field // of the rows of the answer
 	arrow    *arrow.Schema  // of fields
@@ -57,10 +58,16 @@ type answerReading struct {
 // others come last: NaN, and then null, which is last in descending order too. A sum of whole numbers is exact, and an error (ErrOverflow) if it does not fit into 64 bits; one
 // of others has about twice the digits of a double on the way, so that the order of the rows shows at most in its last digit.
 func (e *Engine) Ask(ctx context.Context, t *catalog.Table, q Query, o AskOptions) (*Answer, error) {
+	ask := e.askRows
 	if len(q.GroupBy)+len(q.Aggregates) > 0 {
-		return e.askGroups(ctx, t, q, o)
+		ask = e.askGroups
 	}
-	return e.askRows(ctx, t, q, o)
+	a, err := ask(ctx, t, q, o)
+	if err != nil {
+		return nil, err
+	}
+	a.query = q
+	return a, nil
 }
 
 // Columns returns the columns of the answer's rows. Those that are no columns of the table have the field id 0.
@@ -134,5 +141,32 @@ func (a *Answer) Stats() Stats {
 	return st
 }
 
-// Explanation tells how the search below the answer was pruned.
-func (a *Answer) Explanation() Explanation { return a.scan.Explanation() }
+// Explanation tells how the search below the answer was pruned, and what is made of its rows.
+func (a *Answer) Explanation() Explanation {
+	e := a.scan.Explanation()
+	groups := len(a.query.GroupBy)+len(a.query.Aggregates) > 0
+	if groups || a.query.Limit != a.scan.planner.request.Limit {
+		steps := a.query.stepsOf()
+		e.Steps = append(e.Steps[:len(e.Steps)-1:len(e.Steps)-1], steps...)
+		e.Steps = append(e.Steps, StepReport{"hand out", plural(int64(len(a.fields)), "column")})
+	}
+	if groups && len(e.Steps) > 0 {
+		e.Steps[0].Detail = "files side by side, in no order; none if bounds and indexes tell the answer"
+	}
+	if e.Actual != nil {
+		st := a.Stats()
+		e.Actual = &st
+	}
+	return e
+}
+
+// Analyze makes the answer, hands out nothing, and explains what it took beside what was expected.
+func (a *Answer) Analyze(ctx context.Context) (Explanation, error) {
+	a.scan.Explanation() // estimates before anything is read
+	for _, err := range a.Rows(ctx) {
+		if err != nil {
+			return Explanation{}, err
+		}
+	}
+	return a.Explanation(), nil
+}

@@ -22,6 +22,7 @@ const (
 	choiceFrequent             // it was asked, but its rows are in all pages
 	choiceLater                // a reading decides when it reaches the file
 	choiceOften                // the file was read so often without it that asking it pays by now
+	numChoices
 )
 
 // choice is what was chosen for a condition in one file, with estimates in bytes.

@@ -46,5 +46,5 @@
 //	prunepattern.go                     rows of one pattern
 //	template.go, shapes.go              texts with placeholders
 //	survivors.go, ask.go, costs.go      whether a sidecar is asked, and what that may cost
-//	stats.go, explain.go                what happened and why
+//	stats.go, explain.go, explaincost.go, explainwords.go, explaintree.go   what happened and why, what was expected, and the tree that tells it
 package query

@@ -3,10 +3,7 @@ package query
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -166,15 +163,4 @@ func (t *packTally) get() *PackReport {
 	r := t.report
 	r.Problems = maps.Clone(r.Problems)
 	return &r
-}
-
-// explain tells people.
-func (r *PackReport) explain(b *strings.Builder) {
-	if r == nil {
-		return
-	}
-	fmt.Fprintf(b, "\nbloom packs: %d asked about %s\n", r.Used, plural(int64(r.Files), "file"))
-	for _, problem := range slices.Sorted(maps.Keys(r.Problems)) {
-		fmt.Fprintf(b, "    %d could not be used (see the log): %s\n", r.Problems[problem], strings.ReplaceAll(string(problem), "_", " "))
-	}
 }

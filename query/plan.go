@@ -265,8 +265,9 @@ type Scan struct {
 	metadataTime, indexTime time.Duration // parts of planTime
 	partial                 string        // which limit ended the planning
 
-	mu     sync.Mutex
-	latest *reading
+	mu       sync.Mutex
+	latest   *reading
+	estimate *Estimate // nil: nobody asked before the first reading
 }
 
 // sortFiles puts the files into the order in which a reading opens them.

@@ -119,6 +119,7 @@ const (
 	noteValueNothing          // a value index excludes nothing
 	noteValueMissing          // the file's sidecar lacks a value index
 	noteValueCost             // a value index costs more than it can save
+	numNotes
 )
 
 func (f *filePlan) note(leaf int, kind noteKind, token string) {

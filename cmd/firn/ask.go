@@ -143,7 +143,7 @@ func (a *app) ask(ctx context.Context, name string, q *question) error {
 			return err
 		}
 		if q.flags.stats {
-			err = errors.Join(err, writeJSONLine(a.stderr, answer.Stats()))
+			err = errors.Join(err, a.printStats(lake, answer.Stats()))
 		}
 		return errors.Join(err, a.tellMissing(q, more, partial()))
 	})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -197,48 +196,4 @@ func (a *app) searchQuery(ctx context.Context, name string, parsed firn.Query, f
 	}
 	a.limitForPeople(q, f.changed("limit"))
 	return a.ask(ctx, name, q)
-}
-
-// withScan plans a search and hands it over.
-func (a *app) withScan(ctx context.Context, name, text string, f searchFlags, use func(*firn.Scan) error) (err error) {
-	parsed, err := firn.ParseQuery(text)
-	if err != nil {
-		return asUsage(err)
-	}
-	q, err := f.question(parsed)
-	if err != nil {
-		return err
-	}
-	return a.withAnswer(ctx, name, q, func(_ *firn.Lake, _ *firn.Table, answer *firn.Answer) error { return use(answer.Scan()) })
-}
-
-func (a *app) explainCommand() *cobra.Command {
-	var f searchFlags
-	cmd := &cobra.Command{
-		Use:   "explain TABLE QUERY",
-		Short: "Tell how a search is pruned, without reading data",
-		Long:  "Tell how a search is pruned: what each stage kept and skipped, and why an index was not used. No data page is read.\n\n" + queryHelp,
-		Args:  exactArgs("TABLE", "QUERY"),
-		RunE:  func(cmd *cobra.Command, args []string) error { return a.explain(cmd.Context(), args[0], args[1], f) },
-	}
-	f.register(cmd)
-	return cmd
-}
-
-func (a *app) explain(ctx context.Context, name, text string, f searchFlags) error {
-	return a.withScan(ctx, name, text, f, func(scan *firn.Scan) error {
-		if f.stats {
-			if err := writeJSONLine(a.stderr, scan.Stats()); err != nil {
-				return err
-			}
-		}
-		if !a.json {
-			return a.printf("%s\n", strings.TrimRight(scan.Explain(), "\n"))
-		}
-		content, err := json.Marshal(scan.Explanation())
-		if err != nil {
-			return err
-		}
-		return a.printf("%s\n", content)
-	})
 }
