@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// ParseNumber reads a number as SQL and JSON write it, without loss: an int64 if it is whole and fits, a float64 if its shortest form says the same, or else a json.Number, which
-// Equal and In look for digit by digit and which Compare and Between round to a float64.
+// ParseNumber reads a number as SQL and JSON write it, without loss: an int64 if it is whole and fits, a float64 if its shortest form says the same, or
+// else a json.Number, which Equal and In look for digit by digit and which Compare and Between round to a float64.
 func ParseNumber(text string) (value any, ok bool) {
 	if unsigned, plus := strings.CutPrefix(text, "+"); plus && !strings.HasPrefix(unsigned, "-") {
 		text = unsigned

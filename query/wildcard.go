@@ -40,8 +40,8 @@ func (w *Wildcards) AddAny(any AnyOf) {
 	*w = append(*w, Wildcard{Any: any})
 }
 
-// Match returns the predicate that the whole text of a column has this form: Equal, Prefix or Contains, Not of IsNull if any text has it, or else Regexp. With fold upper and lower
-// case are one.
+// Match returns the predicate that the whole text of a column has this form: Equal, Prefix or Contains, Not of IsNull if any text has it, or else
+// Regexp. With fold upper and lower case are one.
 func (w Wildcards) Match(c Column, fold bool) Predicate {
 	shape, text := "", ""
 	for _, p := range w {

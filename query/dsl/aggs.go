@@ -117,7 +117,8 @@ func (g *groups) aggregation(n node) (key string, body, inner node, hasInner boo
 
 func (g *groups) bucket(key, name string, body node) {
 	if g.terms || key == "terms" && g.nested > 0 {
-		g.failf(body, "a terms keeps the first of its groups in each of the outer ones, which one list of groups cannot: write a composite aggregation with both as its sources")
+		g.failf(body, "a terms keeps the first of its groups in each of the outer ones, which one list of groups cannot: "+
+			"write a composite aggregation with both as its sources")
 		return
 	}
 	switch key {
@@ -143,9 +144,12 @@ func (g *groups) add(group query.Group, descending bool) {
 
 // bucketHints are keys of bucket aggregations that are not run.
 var bucketHints = map[string]string{
-	"missing": "missing values are no group; ask for them with a bool of must_not and exists", "script": "there are no scripts", "include": "write a condition into query",
-	"exclude": "write a condition into query", "shard_size": "counts are exact", "show_term_doc_count_error": "counts are exact", "collect_mode": "the plan is made by firn",
-	"execution_hint": "the plan is made by firn", "format": "times are printed as the caller asks", "offset": "intervals begin at the marks of UTC's calendar", "keyed": "groups are rows",
+	"missing": "missing values are no group; ask for them with a bool of must_not and exists", "script": "there are no scripts",
+	"include": "write a condition into query",
+	"exclude": "write a condition into query", "shard_size": "counts are exact",
+	"show_term_doc_count_error": "counts are exact", "collect_mode": "the plan is made by firn",
+	"execution_hint": "the plan is made by firn", "format": "times are printed as the caller asks",
+	"offset": "intervals begin at the marks of UTC's calendar", "keyed": "groups are rows",
 	"interval": "write calendar_interval or fixed_interval", "extended_bounds": "groups without rows are left out", "hard_bounds": "write a range into query",
 	"after": "ask for the next groups by a range", "value_type": "values are of their column's type",
 }
@@ -182,7 +186,8 @@ func (g *groups) addTerms(name string, body node) {
 	g.query.Limit = size
 }
 
-// termsOrder reads the order of a terms aggregation, when its metrics are known. Groups that are equal in it are ordered by their value, as in Elasticsearch.
+// termsOrder reads the order of a terms aggregation, when its metrics are known. Groups that are equal in it are ordered by their value, as in
+// Elasticsearch.
 func (g *groups) termsOrder() {
 	key := g.query.GroupBy[0].Name()
 	elements := []node{g.order}
@@ -320,7 +325,8 @@ func (g *groups) metric(key, name string, body node) {
 		g.query.Aggregates = append(g.query.Aggregates, query.Aggregate{Function: f, Column: g.field(body), Quantile: quantile, As: as})
 	}
 	hints := map[string]string{
-		"missing": "missing values are left out", "script": "there are no scripts", "precision_threshold": "values are counted exactly", "tdigest": "percentiles are exact", "hdr": "percentiles are exact",
+		"missing": "missing values are left out", "script": "there are no scripts",
+		"precision_threshold": "values are counted exactly", "tdigest": "percentiles are exact", "hdr": "percentiles are exact",
 		"keyed": "numbers are columns", "format": "numbers are printed as the caller asks",
 	}
 	switch key {

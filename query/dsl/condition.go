@@ -21,19 +21,23 @@ func queries() map[string]func(*reader, node) query.Predicate {
 // instead are the kinds of conditions that are not run, with what to write.
 var instead = map[string]string{
 	"fuzzy": "there is no fuzzy search; write a prefix, wildcard or regexp", "match_phrase_prefix": "write match_phrase, or a prefix for the last word",
-	"match_bool_prefix": "write a bool with match and prefix", "multi_match": "write a bool with should, and a match for each field", "combined_fields": "write a bool with should",
+	"match_bool_prefix": "write a bool with match and prefix",
+	"multi_match":       "write a bool with should, and a match for each field", "combined_fields": "write a bool with should",
 	"simple_query_string": "write query_string, or a bool", "ids": "rows have no ids; write terms of a field", "terms_set": "write a bool with should",
 	"nested": "fields of a JSON text are asked by their path: log_msg$.user.id", "geo_distance": "there are no places", "geo_bounding_box": "there are no places",
-	"script": "there are no scripts", "script_score": "there are no scripts, and rows have no score", "function_score": "rows have no score", "boosting": "rows have no score; write a bool",
-	"dis_max": "rows have no score; write a bool with should", "more_like_this": "write match", "span_near": "write match_phrase", "intervals": "write match_phrase",
+	"script": "there are no scripts", "script_score": "there are no scripts, and rows have no score",
+	"function_score": "rows have no score", "boosting": "rows have no score; write a bool",
+	"dis_max": "rows have no score; write a bool with should", "more_like_this": "write match",
+	"span_near": "write match_phrase", "intervals": "write match_phrase",
 	"type": "a table holds one type", "percolate": "questions are not stored", "knn": "there are no vectors", "semantic": "there are no vectors",
 }
 
 // noScore are keys that only change scores, or how a condition is run.
 var noScore = map[string]string{
 	"boost": "rows have no score", "_name": "conditions have no names", "rewrite": "the plan is made by firn", "fuzziness": "there is no fuzzy search",
-	"analyzer": "the analyzer is that of the table", "case_insensitive": "write a regular expression with (?i) in query_string", "minimum_should_match": "write a bool with should",
-	"zero_terms_query": "a text has a token, or is refused", "lenient": "values must fit their columns", "max_expansions": "all are found",
+	"analyzer": "the analyzer is that of the table", "case_insensitive": "write a regular expression with (?i) in query_string",
+	"minimum_should_match": "write a bool with should",
+	"zero_terms_query":     "a text has a token, or is refused", "lenient": "values must fit their columns", "max_expansions": "all are found",
 }
 
 // condition reads one object with one key: the kind of condition.
@@ -68,7 +72,7 @@ func (r *reader) conditions(n node) []query.Predicate {
 
 // boolean reads bool, its parts in the order in which they are written.
 func (r *reader) boolean(n node) query.Predicate {
-	r.onlyKeys(n, []string{"must", "filter", "should", "must_not", "minimum_should_match"}, map[string]string{"boost": "rows have no score", "_name": "conditions have no names"})
+	r.onlyKeys(n, []string{"must", "filter", "should", "must_not", "minimum_should_match"}, noScore)
 	_, must := n.get("must")
 	_, filter := n.get("filter")
 	atLeast, given := n.get("minimum_should_match")
@@ -88,7 +92,8 @@ func (r *reader) boolean(n node) query.Predicate {
 			or := query.Or(r.conditions(f.value))
 			switch {
 			case !given && (must || filter):
-				r.failf(f.value, "beside must or filter this only changes scores, which rows have not: write \"minimum_should_match\": 1 if one of these must be true, or leave them out")
+				r.failf(f.value, "beside must or filter this only changes scores, which rows have not: "+
+					"write \"minimum_should_match\": 1 if one of these must be true, or leave them out")
 			case len(or) == 0 && given && atLeast.text == "1":
 				r.failf(f.value, "one of these must be true, and there are none")
 			case len(or) > 0 && atLeast.text != "0":
@@ -258,7 +263,8 @@ func (r *reader) queryString(n node) query.Predicate {
 	}
 	operator, _ := n.get("default_operator")
 	if !strings.EqualFold(operator.text, "and") {
-		r.failf(n, `the query is read as firn's search text, whose words are joined by AND: write "default_operator": "AND", and OR between the words where it is meant`)
+		r.failf(n, `the query is read as firn's search text, whose words are joined by AND: `+
+			`write "default_operator": "AND", and OR between the words where it is meant`)
 	}
 	if f, ok := n.get("default_field"); ok && f.text != messageColumn {
 		r.failf(f, "expected log_msg; other fields are named in the query: host:web")

@@ -23,8 +23,8 @@ import (
 // DefaultSize is how many rows a question without a size asks for, as in Elasticsearch.
 const DefaultSize = 10
 
-// Parse reads one question, a JSON object. Its Table is empty: the caller names it, as the address of a search does in Elasticsearch. The result is in normal form. Errors are of type
-// *Error, or *query.SyntaxError if the text is no JSON.
+// Parse reads one question, a JSON object. Its Table is empty: the caller names it, as the address of a search does in Elasticsearch. The result is in
+// normal form. Errors are of type *Error, or *query.SyntaxError if the text is no JSON.
 func Parse(json []byte) (query.Query, error) {
 	root, err := decode(json)
 	if err != nil {
@@ -56,11 +56,13 @@ var topLevel = []string{"query", "sort", "size", "from", "_source", "fields", "a
 
 // elsewhere are keys of a question that are said otherwise.
 var elsewhere = map[string]string{
-	"timeout": "limits are given beside the question", "terminate_after": "limits are given beside the question", "highlight": "firn search --format pretty highlights",
+	"timeout": "limits are given beside the question", "terminate_after": "limits are given beside the question",
+	"highlight":    "firn search --format pretty highlights",
 	"search_after": "ask for the next rows by a range of _timestamp", "pit": "a table is read at one snapshot anyway", "post_filter": "write it into query",
 	"explain": "firn explain tells", "profile": "firn explain --analyze tells", "knn": "there are no vectors", "collapse": "use a composite aggregation",
 	"script_fields": "there are no scripts", "runtime_mappings": "there are no scripts", "docvalue_fields": "use fields", "stored_fields": "use fields",
-	"min_score": "rows have no score", "track_scores": "rows have no score", "rescore": "rows have no score", "version": "rows have none", "suggest": "there are no suggestions",
+	"min_score": "rows have no score", "track_scores": "rows have no score", "rescore": "rows have no score",
+	"version": "rows have none", "suggest": "there are no suggestions",
 }
 
 // question reads the outermost object.
@@ -199,8 +201,9 @@ func (r *reader) value(n node) any {
 	return nil
 }
 
-// column reads the name of a field: that of a column, of a key of attrs (attrs.user, or user), or with a JSON path behind it (log_msg$.user.id). The ending .keyword, by which
-// Elasticsearch tells a text as it is from the words of it, says for log_msg that the whole text is meant, and nothing for other columns.
+// column reads the name of a field: that of a column, of a key of attrs (attrs.user, or user), or with a JSON path behind it (log_msg$.user.id). The
+// ending .keyword, by which Elasticsearch tells a text as it is from the words of it, says for log_msg that the whole text is meant, and nothing for
+// other columns.
 func (r *reader) column(name string, at node) (c query.Column, whole bool) {
 	name, whole = strings.CutSuffix(name, ".keyword")
 	switch i := strings.IndexByte(name, '$'); {

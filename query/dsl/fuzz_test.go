@@ -8,7 +8,7 @@ import (
 	"github.com/firnlog/firn/query"
 )
 
-// FuzzParse checks that no JSON panics, and that what is understood is in normal form.
+// FuzzParse checks that no JSON panics, that what is understood is in normal form, and that its search text means the same.
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{
 		`{"query": {"bool": {"filter": [{"match_phrase": {"log_msg": "a b"}}, {"range": {"_timestamp": {"gte": "now-15m"}}}], "must_not": {"term": {"a": 1.5}}}}, "sort": [{"_timestamp": "desc"}]}`,
@@ -28,5 +28,9 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		require.Equal(t, q.Normalize(), q)
+		again, err := query.ParseQuery(q.String())
+		require.NoError(t, err, q.String())
+		again.Table = q.Table
+		require.Equal(t, q, again, q.String())
 	})
 }

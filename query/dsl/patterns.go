@@ -11,7 +11,8 @@ import (
 
 // onMessage refuses patterns that Elasticsearch would test on each token of log_msg, where firn has no such condition.
 func (r *reader) onMessage(value node, what string) {
-	r.failf(value, "on log_msg a %s would be tested on single tokens, which firn does only for beginnings (prefix); write query_string with ~\"text\" or /expression/ to test the whole text, or log_msg.keyword", what)
+	r.failf(value, "on log_msg a %s would be tested on single tokens, which firn does only for beginnings (prefix); "+
+		"write query_string with ~\"text\" or /expression/ to test the whole text, or log_msg.keyword", what)
 }
 
 // prefix reads the beginning of a token of log_msg, or of the whole value of another column.

@@ -17,7 +17,8 @@ func (r *reader) rangeOf(n node) query.Predicate {
 	}
 	c, _ := r.column(name, ends)
 	r.onlyKeys(ends, []string{"gt", "gte", "lt", "lte", "format", "time_zone"}, map[string]string{
-		"from": "write gte or gt", "to": "write lte or lt", "include_lower": "write gte or gt", "include_upper": "write lte or lt", "relation": "a column has one value", "boost": "rows have no score",
+		"from": "write gte or gt", "to": "write lte or lt", "include_lower": "write gte or gt", "include_upper": "write lte or lt",
+		"relation": "a column has one value", "boost": "rows have no score",
 	})
 	if zone, ok := ends.get("time_zone"); ok && zone.text != "UTC" && zone.text != "Z" && zone.text != "+00:00" {
 		r.failf(zone, "expected UTC: write the zone into the values, like 2026-11-22T10:00:00+02:00")
@@ -43,7 +44,8 @@ func (r *reader) rangeOf(n node) query.Predicate {
 	return and
 }
 
-// bound reads an end of a range: a value, or a moment. A number is a moment if format says so, and for _timestamp: milliseconds since 1970, as in Elasticsearch.
+// bound reads an end of a range: a value, or a moment. A number is a moment if format says so, and for _timestamp: milliseconds since 1970, as in
+// Elasticsearch.
 func (r *reader) bound(c query.Column, n node, format string) any {
 	if n.kind == textKind && strings.HasPrefix(n.text, "now") {
 		if ago, ok := r.moment(n); ok {

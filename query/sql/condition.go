@@ -13,8 +13,8 @@ import (
 // never is the condition that no row fulfils.
 func never() query.Predicate { return query.Not{X: query.All{}} }
 
-// condition returns the predicate that is true for the rows for which the SQL condition is true or, if want is false, for which it is false. For the rows for which it is
-// unknown both are false.
+// condition returns the predicate that is true for the rows for which the SQL condition is true or, if want is false, for which it is false. For the
+// rows for which it is unknown both are false.
 func (t *translator) condition(e clickhouse.Expr, want bool) query.Predicate {
 	switch e := unwrap(e).(type) {
 	case *clickhouse.UnaryExpr:

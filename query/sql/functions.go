@@ -93,7 +93,8 @@ func (t *translator) predicateFunction(f *clickhouse.FunctionExpr, want bool) (q
 // columnFunctions stand for a column; groupFunctions for intervals of one.
 var (
 	columnFunctions = map[string]string{
-		"elementat": "element_at", "mapget": "map_get", "jsonextract": "json_extract", "jsonextractscalar": "json_extract_scalar", "jsonvalue": "json_value", "getjsonobject": "get_json_object",
+		"elementat": "element_at", "mapget": "map_get", "jsonextract": "json_extract", "jsonextractscalar": "json_extract_scalar",
+		"jsonvalue": "json_value", "getjsonobject": "get_json_object",
 	}
 	groupFunctions = map[string]string{"datetrunc": "date_trunc", "datehistogram": "date_histogram"}
 )
@@ -107,14 +108,16 @@ var spellings = []string{
 // others are functions of other engines, with what to write instead.
 var others = map[string]string{
 	"match": "regexp_like", "regexp": "regexp_like", "rlike": "regexp_like", "regexpmatches": "regexp_like", "regexplikei": "regexp_like with (?i) in front",
-	"matchphrase": "phrase", "multisearchany": "IN, or has_token with OR", "hasanytoken": "has_token with OR", "hasalltokens": "has_token with AND", "hastokencaseinsensitive": "has_token",
+	"matchphrase": "phrase", "multisearchany": "IN, or has_token with OR", "hasanytoken": "has_token with OR",
+	"hasalltokens": "has_token with AND", "hastokencaseinsensitive": "has_token",
 	"position": "contains", "strpos": "contains", "instr": "contains", "locate": "contains", "charindex": "contains",
 	"endswith": "LIKE '%text'", "lower": "ILIKE", "upper": "ILIKE", "like": "LIKE between column and pattern", "in": "IN between column and list",
 	"coalesce": "IS NOT DISTINCT FROM or IS NULL", "ifnull": "IS NOT DISTINCT FROM or IS NULL",
 	"tostartofhour": "date_trunc('hour', _timestamp)", "tostartofminute": "date_trunc('minute', _timestamp)", "tostartofday": "date_trunc('day', _timestamp)",
 	"tostartofinterval": "date_histogram(_timestamp, '5m')", "timebucket": "date_histogram(_timestamp, '5m')", "datebin": "date_histogram(_timestamp, '5m')",
-	"uniqexact": "count(DISTINCT x)", "uniq": "count(DISTINCT x)", "todate": "the value as a text: '2026-11-22'", "todatetime": "the value as a text: '2026-11-22T10:00:00Z'",
-	"dateadd": "now() - INTERVAL '15' MINUTE", "datesub": "now() - INTERVAL '15' MINUTE", "jsonextractstring": "json_extract(log_msg, '$.user.id')",
+	"uniqexact": "count(DISTINCT x)", "uniq": "count(DISTINCT x)", "todate": "the value as a text: '2026-11-22'",
+	"todatetime": "the value as a text: '2026-11-22T10:00:00Z'",
+	"dateadd":    "now() - INTERVAL '15' MINUTE", "datesub": "now() - INTERVAL '15' MINUTE", "jsonextractstring": "json_extract(log_msg, '$.user.id')",
 }
 
 // unknownFunction fails with a suggestion.
@@ -148,7 +151,8 @@ func suggestion(name string) string {
 	return "; it has " + strings.Join(spellings, ", ") + "; " + strings.Replace(elsewhere, "run it", "have others", 1)
 }
 
-// editDistance is Levenshtein's: the least number of characters to be changed, added or taken away (V. Levenshtein, 1966; rows as by R. Wagner and M. Fischer, 1974).
+// editDistance is Levenshtein's: the least number of characters to be changed, added or taken away (V. Levenshtein, 1966; rows as by R. Wagner and M.
+// Fischer, 1974).
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -8,7 +8,7 @@ import (
 	"github.com/firnlog/firn/query"
 )
 
-// FuzzParse checks that no text panics, and that what is understood is in normal form.
+// FuzzParse checks that no text panics, that what is understood is in normal form, and that its search text means the same.
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{
 		"select * from test where arg_trid = 'x' and (log_date = '20230512' or log_date = '20230513') order by _timestamp desc limit 200",
@@ -30,5 +30,9 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		require.Equal(t, q.Normalize(), q)
+		again, err := query.ParseQuery(q.String())
+		require.NoError(t, err, q.String())
+		again.Table = q.Table
+		require.Equal(t, q, again, q.String())
 	})
 }

@@ -21,7 +21,8 @@ func (t *translator) like(e *clickhouse.BinaryOperation, fold, want bool) query.
 	pattern := t.token(literal.LiteralPos)
 	escape, explicit := t.escape[t.at[int(literal.LiteralPos)]]
 	if !explicit && strings.Contains(pattern.text, `\`) {
-		t.fail(pattern.start, `engines differ on a backslash in a pattern: write ESCAPE '\' behind it if it takes the next character literally, ESCAPE '' if it is a character like any other`)
+		t.fail(pattern.start, `engines differ on a backslash in a pattern: write ESCAPE '\' behind it `+
+			`if it takes the next character literally, ESCAPE '' if it is a character like any other`)
 		return nil
 	}
 	if utf8.RuneCountInString(escape) > 1 {

@@ -16,8 +16,8 @@ const (
 // elsewhere names engines for what is not run here.
 const elsewhere = "Trino and Spark run it on the same Iceberg table"
 
-// prepared is a statement with what the library cannot be trusted with taken out of it. It has as many bytes as the text that it was made of, so that places in the one are
-// places in the other.
+// prepared is a statement with what the library cannot be trusted with taken out of it. It has as many bytes as the text that it was made of, so that
+// places in the one are places in the other.
 type prepared struct {
 	source string           // what the user wrote
 	text   string           // what the library gets: the grammar alone, with stand-ins for texts and quoted names

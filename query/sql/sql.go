@@ -1,13 +1,15 @@
 // Package sql reads a SELECT statement into a query.Query: the SQL-like one of firn's languages.
 //
-//	SELECT level, count(*) AS n FROM logs WHERE has_token(log_msg, 'timeout') AND _timestamp >= now() - INTERVAL '15' MINUTE GROUP BY level ORDER BY n DESC LIMIT 10
+//	SELECT level, count(*) AS n FROM logs
+//	WHERE has_token(log_msg, 'timeout') AND _timestamp >= now() - INTERVAL '15' MINUTE
+//	GROUP BY level ORDER BY n DESC LIMIT 10
 //
 // docs/QUERY.md tells the language. What firn does not run is refused with a message that names it, its place, and engines that run it on the same table.
 //
 // # Nulls
 //
-// SQL's conditions are true, false or unknown, and a condition on a missing value is unknown; so is NOT of it. WHERE keeps the rows for which it is true. The
-// conditions of package query are true or false. Parse keeps SQL's meaning: it moves NOT down to the single conditions, where
+// SQL's conditions are true, false or unknown, and a condition on a missing value is unknown; so is NOT of it. WHERE keeps the rows for which it is
+// true. The conditions of package query are true or false. Parse keeps SQL's meaning: it moves NOT down to the single conditions, where
 //
 //	status <> 500          becomes  status:* AND NOT status:500
 //	NOT has_token(m, 'x')  becomes  m:* AND NOT m:"x"
@@ -18,8 +20,9 @@
 //	status IS DISTINCT FROM 500           becomes  NOT status:500
 //	has_token(m, 'x') IS NOT TRUE         becomes  NOT m:"x"
 //
-// The grammar is read by github.com/AfterShip/clickhouse-sql-parser. It gets no text that it could stumble over: this package cuts the text into tokens by itself, bounds length
-// and nesting, takes texts and quoted names out, and rewrites what that library does not know (ESCAPE, IS DISTINCT FROM, WITHIN GROUP, DATE '…' and intervals).
+// The grammar is read by github.com/AfterShip/clickhouse-sql-parser. It gets no text that it could stumble over: this package cuts the text into tokens
+// by itself, bounds length and nesting, takes texts and quoted names out, and rewrites what that library does not know (ESCAPE, IS DISTINCT FROM, WITHIN
+// GROUP, DATE '…' and intervals).
 package sql
 
 import (
@@ -32,7 +35,8 @@ import (
 	"github.com/firnlog/firn/query"
 )
 
-// Parse reads one SELECT statement. Query.Table is what FROM says, with a dot between namespace and name; everything else is normalized. Errors are of type *query.SyntaxError.
+// Parse reads one SELECT statement. Query.Table is what FROM says, with a dot between namespace and name; everything else is normalized. Errors are of
+// type *query.SyntaxError.
 func Parse(text string) (query.Query, error) {
 	p, err := prepare(text)
 	if err != nil {
