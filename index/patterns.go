@@ -203,24 +203,37 @@ func (s *Sidecar) rowsOfPatterns(ctx context.Context, column int, patterns []uin
 func (b *columnOfPatterns) classify(classes []byte) (members, rest *roaring.Bitmap) {
 	words := (len(b.low) + 63) / 64
 	member, none := make([]uint64, words), make([]uint64, words)
+	if b.high == nil {
+		b.classifyLow(classes, member, none)
+		return roaring.FromDense(member, true), roaring.FromDense(none, true)
+	}
 	for w := range words {
 		rows := b.low[w*64 : min(w*64+64, len(b.low))]
+		high := b.high[w*64:][:len(rows)]
 		m, r := uint64(0), uint64(0)
-		if b.high == nil {
-			for i, low := range rows {
-				class := uint64(classes[low])
-				m |= class & isMember << i
-				r |= class >> 1 << i
-			}
-		} else {
-			high := b.high[w*64:]
-			for i, low := range rows {
-				class := uint64(classes[uint32(low)|uint32(high[i])<<8])
-				m |= class & isMember << i
-				r |= class >> 1 << i
-			}
+		for i, low := range rows {
+			class := uint64(classes[uint32(low)|uint32(high[i])<<8])
+			m |= class & isMember << (i & 63)
+			r |= class >> 1 << (i & 63)
 		}
 		member[w], none[w] = m, r
 	}
 	return roaring.FromDense(member, true), roaring.FromDense(none, true)
+}
+
+// classifyLow is classify where numbers of patterns have one byte. It finds both bits of 32 rows at once: the one in the lower half of a word, the other in the
+// upper half.
+func (b *columnOfPatterns) classifyLow(classes []byte, member, none []uint64) {
+	var bits [256]uint64
+	for number, class := range classes[:256] {
+		bits[number] = uint64(class&isMember) | uint64(class>>1)<<32
+	}
+	for at := 0; at < len(b.low); at += 32 {
+		both := uint64(0)
+		for i, low := range b.low[at:min(at+32, len(b.low))] {
+			both |= bits[low] << (i & 31)
+		}
+		member[at/64] |= both & math.MaxUint32 << (at & 32)
+		none[at/64] |= both >> 32 << (at & 32)
+	}
 }
