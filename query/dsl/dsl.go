@@ -212,7 +212,7 @@ func (r *reader) column(name string, at node) (c query.Column, whole bool) {
 	case strings.Contains(name, "*"):
 		r.failf(at, "expected the name of one field; write a bool with should for several")
 	case i > 0:
-		if _, err := expression.ParsePath(name[i:]); err == nil {
+		if _, err := expression.ParsePath(name[i:]); err == nil && name[i:] != "$" {
 			return query.JSONPath(name[:i], name[i:]), true
 		}
 	}

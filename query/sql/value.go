@@ -187,5 +187,5 @@ func (t *translator) span(e clickhouse.Expr) (time.Duration, bool) {
 
 func validPath(path string) bool {
 	_, err := expression.ParsePath(path)
-	return err == nil
+	return err == nil && path != "$" // which search text cannot say
 }
