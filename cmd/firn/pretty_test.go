@@ -47,7 +47,7 @@ func TestPretty(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	dir := prettyLake(t)
-	args := []string{"search", "web", "*", "--order", "oldest", "--columns", "level,log_msg,trace_id,attrs", "--format", "table", "--color", "never"}
+	args := []string{"search", "web", "*", "--order", "oldest", "--no-histogram", "--columns", "level,log_msg,trace_id,attrs", "--format", "table", "--color", "never"}
 	require.Equal(t, `level  log_msg                                           trace_id  attrs
 error  Connection reset by peer, connection lost         t1        {"took":"12 ms"}
 WARN   panic:\r\n\tat main.go:1\n\tat connection.go:2\n            {"took":"","n":null}
