@@ -121,11 +121,11 @@ func TestContextAgreesWithTheOracle(t *testing.T) {
 func examineContext(t *testing.T, r *rand.Rand, tt *testTable, questions int) {
 	t.Helper()
 	for i := range questions {
-		e := NewEngine(tt.store, EngineOptions{})
+		e := NewEngine(tt.store, EngineOptions{Now: testNow})
 		if i%4 == 0 {
 			far := roundtrips.New(tt.store, 0)
 			far.Shape = storage.Traits{Remote: true, Parallel: 4, ReadGap: 1000, TailBytes: 4000}
-			e = NewEngine(far, EngineOptions{})
+			e = NewEngine(far, EngineOptions{Now: testNow})
 		}
 		whole := r.IntN(2) == 0 // all hits in one batch
 		if n := int64(1 + r.IntN(20)); r.IntN(2) == 0 {

@@ -115,9 +115,9 @@ func TestPacksNeverChangeAnAnswer(t *testing.T) {
 		names := tt.pack(t, at.Add(time.Duration(round)*time.Second), c.parts, c.keep)
 		used, skipped = 0, 0
 		for range 15 {
-			check(NewEngine(tt.store, EngineOptions{}), 1) // cold
+			check(NewEngine(tt.store, EngineOptions{Now: testNow}), 1) // cold
 		}
-		check(NewEngine(tt.store, EngineOptions{}), 15)
+		check(NewEngine(tt.store, EngineOptions{Now: testNow}), 15)
 		require.Equal(t, round < 3, used > 0, "round %d", round)
 		require.Equal(t, round < 3, skipped > 0, "round %d", round)
 		if round != 1 {
@@ -132,14 +132,14 @@ func TestPacksNeverChangeAnAnswer(t *testing.T) {
 				damaged = damaged[:r.IntN(len(damaged))]
 			}
 			tt.put(t, tt.store.URI(name), damaged)
-			check(NewEngine(tt.store, EngineOptions{}), 2)
+			check(NewEngine(tt.store, EngineOptions{Now: testNow}), 2)
 			tt.put(t, tt.store.URI(name), whole)
 		}
 	}
 	for _, name := range tt.pack(t, at.Add(time.Hour), 1, all) {
 		require.NoError(t, tt.store.Delete(ctx, name))
 	}
-	check(NewEngine(tt.store, EngineOptions{}), 5)
+	check(NewEngine(tt.store, EngineOptions{Now: testNow}), 5)
 }
 
 // TestPackIsExplained: what packs did, and what is wrong with them, is told and no error.

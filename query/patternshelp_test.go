@@ -174,7 +174,7 @@ func askPatterns(t *testing.T, e *Engine, tt *testTable, q Request, o PatternOpt
 
 // randomEngine returns an engine of random width, near or far.
 func randomEngine(r *rand.Rand, store storage.Store) *Engine {
-	options := EngineOptions{CacheBytes: []int64{1, 10_000, 0}[r.IntN(3)], Parallelism: r.IntN(4)}
+	options := EngineOptions{Now: testNow, CacheBytes: []int64{1, 10_000, 0}[r.IntN(3)], Parallelism: r.IntN(4)}
 	if r.IntN(2) == 0 {
 		far := roundtrips.New(store, 0)
 		far.Shape = storage.Traits{Remote: true, Parallel: r.IntN(20), ReadGap: r.Int64N(4000), TailBytes: []int{0, 4000, 1 << 20}[r.IntN(3)]}
