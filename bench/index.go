@@ -75,19 +75,19 @@ type indexBench struct {
 
 // indexResult is everything that the verb index measures. Sections that did not run are empty.
 type indexResult struct {
-	LoadBefore string           `json:"load_average_before"`
-	LoadAfter  string           `json:"load_average_after"`
+	LoadBefore string `json:"load_average_before"`
+	LoadAfter  string `json:"load_average_after"`
 	checks
-	Sizes      []indexSize      `json:"sizes,omitempty"`
-	Total      *totalSize       `json:"total,omitempty"`
-	Loads      []loadCost       `json:"loads,omitempty"`
-	Builds     []buildCost      `json:"builds,omitempty"`
-	Memory     []memoryCost     `json:"memory,omitempty"`
-	Frequent   []frequentWord   `json:"frequent,omitempty"`
-	Files      []smallFilesCost `json:"files,omitempty"`
-	Patterns   []patternCost    `json:"patterns,omitempty"`
-	Values     []valueCost      `json:"values,omitempty"`
-	Never      []queryCost      `json:"never,omitempty"`
+	Sizes    []indexSize      `json:"sizes,omitempty"`
+	Total    *totalSize       `json:"total,omitempty"`
+	Loads    []loadCost       `json:"loads,omitempty"`
+	Builds   []buildCost      `json:"builds,omitempty"`
+	Memory   []memoryCost     `json:"memory,omitempty"`
+	Frequent []frequentWord   `json:"frequent,omitempty"`
+	Files    []smallFilesCost `json:"files,omitempty"`
+	Patterns []patternCost    `json:"patterns,omitempty"`
+	Values   []valueCost      `json:"values,omitempty"`
+	Never    []queryCost      `json:"never,omitempty"`
 }
 
 // index measures what the issue's table of numbers asks for.

@@ -5,9 +5,10 @@
 //	go run ./bench stages [same flags]                                                    what each stage of a load costs
 //	go run ./bench size   [same flags]                                                    data files against those of DuckDB
 //	go run ./bench index  [same flags] [--only SECTION,…] [--pprof FILE]                  what indexes cost and gain, with the targets
+//	go run ./bench query  [same flags] [--lake DIR] [--pprof FILE]                        questions of people who debug, with the targets
 //	scripts/servers/with-servers go run ./bench remote [same flags]                       lakes on S3 and HDFS against local disk
 //
-// The corpora are JSON lines, plain, gzip or zstd. Without --corpus they are iotdb, k8s_nezha and web_access (for index nine of them) in
+// The corpora are JSON lines, plain, gzip or zstd. Without --corpus they are iotdb, k8s_nezha and web_access (for index nine of them, for query five) in
 // --data (default $FIRN_DATA, else ../shared/data), and generated lines if those are not there. The rates are MB (10^6 bytes) of
 // uncompressed JSON.
 package main
@@ -44,8 +45,10 @@ type settings struct {
 	json    string
 	reps    int
 	scratch string
-	only    []string // sections of index; none: all
-	pprof   string   // file for the CPU profile of building indexes
+	only    []string // sections of index, questions of query; none: all
+	pprof   string   // file for a CPU profile: of building indexes, of the questions
+	explain bool     // also print how the questions were planned
+	lakeDir string   // lake to be asked; empty: one is loaded
 }
 
 // bench is one run of the program.
@@ -86,6 +89,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		flags.Func("only", "sections to run, separated by commas: "+strings.Join(indexSectionNames(), ", "), b.setOnly)
 		flags.StringVar(&b.pprof, "pprof", "", "write a CPU profile of section build to this file")
 	}
+	if verb == "query" {
+		b.defaults, b.reps = totalCorpora, 20
+		flags.Func("only", "questions to ask, by name or kind of answer, separated by commas; scan is one", func(s string) error {
+			b.only = append(b.only, strings.Split(s, ",")...)
+			return nil
+		})
+		flags.StringVar(&b.pprof, "pprof", "", "write a CPU profile of the questions to this file")
+		flags.BoolVar(&b.explain, "explain", false, "also print how the last run of each question was planned")
+		flags.StringVar(&b.lakeDir, "lake", "", "ask the table "+tableName+" of this lake instead of loading the corpora")
+	}
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -95,8 +108,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	b.scratch = dir
-	if err := b.openCorpora(); err != nil {
-		return err
+	if b.lakeDir == "" {
+		if err := b.openCorpora(); err != nil {
+			return err
+		}
 	}
 	b.program = filepath.Join(dir, "firn")
 	build := exec.CommandContext(ctx, "go", "build", "-o", b.program, "github.com/firnlog/firn/cmd/firn")
@@ -115,10 +130,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		result, err = b.sizes()
 	case "remote":
 		result, err = b.remote()
+	case "query":
+		result, err = b.query()
 	case "index":
 		result, err = b.index()
 	default:
-		err = fmt.Errorf("unknown verb %q: want nothing, stages, size, remote or index", verb)
+		err = fmt.Errorf("unknown verb %q: want nothing, stages, size, remote, index or query", verb)
 	}
 	if err != nil {
 		return err
