@@ -18,7 +18,8 @@ const messageColumn = firn.ColumnMessage
 const (
 	needleRows = 3
 	mediumRows = 2600
-	phraseRows = 400
+
+	literalLetters = 6 // of the literals of regular expressions
 )
 
 // question is one question with the ways in which it is asked.
@@ -108,7 +109,8 @@ func (q *queryBench) pick() (list []question, scan scanQuestion, err error) {
 			Column: firn.Col(firn.ColumnTimestamp), Every: query.Interval{Count: 1, Unit: query.Hour}})}}},
 		question{"by level, frequent word", frequent.token, -1, []way{{"groups", 60, false, groupsOf(word(frequent), query.Group{Column: firn.Col("level")})}}},
 	)
-	scan, err = q.pickScan(c, medium, frequent, needle)
+	long := func(t string) bool { return isWord(t) && len(t) > literalLetters }
+	scan, err = q.pickScan(c, c.pick(mediumRows, long), c.pick(c.rows*3/10, long))
 	return list, scan, err
 }
 
@@ -163,15 +165,14 @@ func (q *queryBench) pickScan(c *census, words ...*frequency) (s scanQuestion, e
 	id := c.pick(needleRows, func(t string) bool { return isID(t) && len(t) >= 16 })
 	s.text = id.token[3 : len(id.token)-3]
 	err = messages(q.bench, q.lake, q.table, func(_, _ int64, message string) { s.messageBytes += int64(len(message)) })
-	const letters = 6
 	for _, w := range words {
-		if len(w.token) >= letters && isWord(w.token) {
-			literal := w.token[:letters]
+		if len(w.token) > literalLetters {
+			literal := w.token[:literalLetters]
 			s.regexps = append(s.regexps, regexpQuestion{literal, literal + `[a-z]*[^a-z0-9]+[a-z0-9]`})
 		}
 	}
-	if long := c.pick(mediumRows*20, func(t string) bool { return isWord(t) && len(t) >= 8 }); len(long.token) >= 8 {
-		literal := long.token[1 : 1+letters]
+	if long := c.pick(mediumRows*20, func(t string) bool { return isWord(t) && len(t) >= literalLetters+2 }); len(long.token) >= literalLetters+2 {
+		literal := long.token[1 : 1+literalLetters]
 		s.regexps = append(s.regexps, regexpQuestion{literal, `[a-z]` + literal + `[a-z]+`})
 	}
 	slices.SortFunc(s.regexps, func(a, b regexpQuestion) int { return strings.Compare(a.literal, b.literal) })
