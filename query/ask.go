@@ -21,7 +21,7 @@ const (
 	choiceFew                  // so few candidates are left that reading them costs less
 	choiceFrequent             // it was asked, but its rows are in all pages
 	choiceLater                // a reading decides when it reaches the file
-	choiceOften                // the file was read so often without it that asking it pays by now
+	choiceOften                // earlier searches have paid for it: by what indexes spared them, or because they read the file without it so often
 	numChoices
 )
 
@@ -136,7 +136,11 @@ func (p *planner) settleTokens(ctx context.Context, f *filePlan, part share, cou
 	saved, read := 0.0, &counters{}
 	left, err = p.pruneByTokens(withCounters(ctx, read), f, ask, cost)
 	countersOf(ctx).add(read)
-	defer func() { ask.end(saved, float64(read.bytes.Load())) }()
+	defer func() {
+		spent := float64(read.bytes.Load())
+		ask.end(saved, spent)
+		p.engine.savings.add(saved - spent)
+	}()
 	if err != nil {
 		return false, err
 	}
@@ -178,21 +182,35 @@ func (p *planner) mayAsk(ctx context.Context, f *filePlan, cost scanCost, part s
 		kind = choiceForced
 	case price.least() == 0:
 		kind = choiceFree
-	case p.engine.regrets.spend(f, price.least()):
+	case price.least() <= without:
+	case p.paidBefore(f, price):
 		kind = choiceOften
-		p.ledger.earn(price.total()) // earlier searches have paid for it
-	case price.least() > without:
+	default:
 		p.engine.regrets.add(f, without)
 		f.choose(f.asking, choiceCostly, without, price.least())
 		return nil, 0, nil
 	}
 	p.commit(f, cost, part)
 	ask, err := p.ledger.begin(ctx, price.total(), price.least())
+	if err == nil && ask == nil && p.paidBefore(f, price) {
+		kind = choiceOften
+		ask, err = p.ledger.begin(ctx, price.total(), price.least())
+	}
 	if err == nil && ask == nil {
 		p.engine.regrets.add(f, without)
 		f.choose(f.asking, choiceUnproven, without, price.total())
 	}
 	return ask, kind, err
+}
+
+// paidBefore adds what asking a sidecar costs to the account of the search, if earlier searches of the engine have spared that much, or have read the file so often
+// without. In a remote store the former is not reason enough for a request that the search at hand would wait for.
+func (p *planner) paidBefore(f *filePlan, price price) bool {
+	if !p.engine.regrets.spend(f, price.least()) && (p.engine.remote() || !p.engine.savings.spend(price.total())) {
+		return false
+	}
+	p.ledger.earn(price.total())
+	return true
 }
 
 // commit adds to the account that a search without indexes would read a part of a file.

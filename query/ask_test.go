@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -178,4 +179,50 @@ func TestSidecarsOfSmallFilesPayInTheLongRun(t *testing.T) {
 	scan, err := e.Plan(t.Context(), tt.table, Request{Predicate: msg("nowhere")})
 	require.NoError(t, err)
 	require.Zero(t, scan.Stats().Requests, "what was asked stays in memory")
+}
+
+// What indexes spared one search may be spent on the sidecars of small files by the next ones; without that they wait for many searches.
+func TestSavingsOpenSidecarsOfSmallFiles(t *testing.T) {
+	tt := makeTable(t, rand.New(rand.NewPCG(42, 0)), tableSpec{files: 6, rowsPerFile: 40})
+	e := NewEngine(tt.store, EngineOptions{})
+	asked := func() bool {
+		scan, err := e.Plan(t.Context(), tt.table, Request{Predicate: msg("nowhere")})
+		require.NoError(t, err)
+		_, err = scan.Count(t.Context())
+		require.NoError(t, err)
+		return slices.ContainsFunc(scan.Explanation().Conditions[0].Choices, func(c ChoiceReport) bool { return c.Asked })
+	}
+	require.False(t, asked())
+	e.savings.add(1 << 20)
+	require.True(t, asked())
+	e.savings.add(-1 << 20)
+	require.False(t, e.savings.spend(1))
+}
+
+// The rows of a word are found once, whatever stands beside it, and only those of files in which that takes time are kept.
+func TestRowsOfTokensAreKept(t *testing.T) {
+	large := makeTable(t, rand.New(rand.NewPCG(43, 0)), tableSpec{files: 1, rowsPerFile: rememberedRows, overlap: true})
+	e := NewEngine(large.store, EngineOptions{})
+	count := func(p Predicate) int64 {
+		scan, err := e.Plan(t.Context(), large.table, Request{Predicate: p, ForceIndex: true})
+		require.NoError(t, err)
+		n, err := scan.Count(t.Context())
+		require.NoError(t, err)
+		return n
+	}
+	want := count(msg("error"))
+	require.Positive(t, want)
+	kept := e.CacheStats().Rows
+	require.Equal(t, CacheCounts{Misses: 1, Entries: 1, Bytes: kept.Bytes}, kept)
+	require.Equal(t, want, count(And{msg("error"), Not{msg("nowhere")}}))
+	require.EqualValues(t, 1, e.CacheStats().Rows.Hits)
+	require.Equal(t, want, count(msg("error")))
+
+	small := makeTable(t, rand.New(rand.NewPCG(44, 0)), tableSpec{files: 2, rowsPerFile: 500, overlap: true})
+	e = NewEngine(small.store, EngineOptions{})
+	scan, err := e.Plan(t.Context(), small.table, Request{Predicate: msg("error"), ForceIndex: true})
+	require.NoError(t, err)
+	_, err = scan.Count(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, e.CacheStats().Rows)
 }

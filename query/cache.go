@@ -21,6 +21,7 @@ const (
 	kindFooter                   // opened data files: footers, page indexes, bloom filters
 	kindSidecar                  // opened sidecars: heads, dictionaries, bloom filters, bitmaps; or why there is none
 	kindPack                     // opened bloom packs, and listings of them
+	kindRows                     // rows of tokens, as sidecars gave them
 	kindPage                     // decompressed pages of data files, and which were read before
 	numKinds
 )
@@ -81,6 +82,7 @@ type CacheStats struct {
 	Footers  CacheCounts `json:"footers"`  // Parquet footers with page indexes and bloom filters
 	Sidecars CacheCounts `json:"sidecars"` // heads of sidecars with dictionaries, bloom filters and bitmaps
 	Packs    CacheCounts `json:"packs"`    // bloom packs, and listings of them
+	Rows     CacheCounts `json:"rows"`     // sets of rows in which tokens are, as sidecars of large files told them
 	Pages    CacheCounts `json:"pages"`    // decompressed pages of data files of which few rows were read more than once
 }
 
@@ -101,7 +103,7 @@ func (c *cache) stats() CacheStats {
 	defer c.mu.Unlock()
 	return CacheStats{
 		LimitBytes: c.limit, LimitEntries: c.most, Bytes: c.bytes, Entries: c.entries.Len(),
-		Plans: c.kinds[kindPlan], Footers: c.kinds[kindFooter], Sidecars: c.kinds[kindSidecar], Packs: c.kinds[kindPack], Pages: c.kinds[kindPage],
+		Plans: c.kinds[kindPlan], Footers: c.kinds[kindFooter], Sidecars: c.kinds[kindSidecar], Packs: c.kinds[kindPack], Rows: c.kinds[kindRows], Pages: c.kinds[kindPage],
 	}
 }
 

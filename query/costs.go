@@ -324,3 +324,38 @@ func (r *regrets) spend(f *filePlan, price float64) bool {
 	r.bytes.Add(f.sidecarName, sum-patience*price)
 	return true
 }
+
+// savings are what the sidecars that an engine asked have spared its searches so far, in bytes. A part of it may be spent on opening sidecars that do not pay
+// for the search at hand, because files are small or nothing is known of the words: once open they are kept, and ask for nothing any more. So all searches of an
+// engine together never read more than without indexes, and one reads more than its own account allows only if others before it have spared at least as much. It is safe for
+// concurrent use.
+type savings struct {
+	mu    sync.Mutex
+	bytes float64
+}
+
+const (
+	investedPart = 0.5     // of what was spared
+	mostSavings  = 4 << 20 // that are remembered: an engine whose cache does not hold the sidecars that it opens must not open them all the time
+)
+
+// add notes what a sidecar has spared, less what was read of it.
+func (s *savings) add(bytes float64) {
+	if bytes > 0 {
+		bytes *= investedPart
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bytes = min(s.bytes+bytes, mostSavings)
+}
+
+// spend takes bytes, if there are so many.
+func (s *savings) spend(bytes float64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bytes < bytes {
+		return false
+	}
+	s.bytes -= bytes
+	return true
+}

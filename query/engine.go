@@ -102,6 +102,7 @@ type Engine struct {
 	wait        func(ctx context.Context, d time.Duration) error
 	sizes       pieceSizes
 	regrets     *regrets
+	savings     savings
 
 	patternIndex func(*index.Sidecar) patternIndex // what tests put in the place of sidecars; nil: nothing
 
@@ -153,6 +154,9 @@ func fileKey(name, schemaKey string) cacheKey {
 }
 func pageKey(file string, offset int64) cacheKey {
 	return cacheKey{kind: kindPage, name: file, variant: strconv.FormatInt(offset, 36)}
+}
+func rowsKey(sidecar string, field int, token string) cacheKey {
+	return cacheKey{kind: kindRows, name: sidecar, variant: strconv.Itoa(field) + " " + token}
 }
 func sidecarKey(name string) cacheKey { return cacheKey{kind: kindSidecar, name: name} }
 

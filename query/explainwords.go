@@ -27,7 +27,7 @@ func (k choiceKind) text(without, with int64) string {
 	case choiceForced:
 		return "index asked: the request wants it, for " + sidecar + " of the sidecar against " + file + " of the file"
 	case choiceOften:
-		return "index asked: the file (" + file + " of it) was read so often without that " + sidecar + " of the sidecar pay by now"
+		return "index asked: reading " + file + " of the file costs less than " + sidecar + " of its sidecar, but earlier searches have paid for it, and it stays in memory"
 	case choiceFrequent:
 		return "index asked, and not used: the rows are in all pages, so that a reading that ends early is faster without (" + file + " of the file)"
 	case choiceCostly:

@@ -153,7 +153,7 @@ func (p *planner) askBitmap(ctx context.Context, f *filePlan, sidecar *index.Sid
 				complete = false
 				continue
 			}
-			posting, err := sidecar.Lookup(ctx, l.field.ID, token)
+			posting, err := p.lookup(ctx, f, sidecar, l.field.ID, token)
 			if err != nil {
 				return err
 			}
@@ -197,10 +197,42 @@ func (p *planner) askBitmap(ctx context.Context, f *filePlan, sidecar *index.Sid
 	return nil
 }
 
+// rememberedRows is how many rows a file must have for the rows of its tokens to be kept: to find those of fewer takes microseconds.
+const rememberedRows = 1 << 15
+
+// rowsOfToken is what the cache holds for a token of a file.
+type rowsOfToken struct{ index.Posting }
+
+func (r rowsOfToken) SizeInMemory() int64 {
+	const fixed = 300
+	switch {
+	case r.Kind == index.PostingUnindexed: // has no rows
+		return fixed
+	case r.Must == r.Rows:
+		return fixed + r.Rows.SizeInMemory()
+	}
+	return fixed + r.Rows.SizeInMemory() + r.Must.SizeInMemory()
+}
+
+// lookup asks a sidecar for the rows of a token, or takes them from the cache: people ask for the same words again and again, with others beside them.
+func (p *planner) lookup(ctx context.Context, f *filePlan, sidecar *index.Sidecar, field int, token string) (index.Posting, error) {
+	if f.rows < rememberedRows {
+		return sidecar.Lookup(ctx, field, token)
+	}
+	v, err := p.engine.cache.get(ctx, rowsKey(f.sidecarName, field, token), &hitCounter{}, nil, func() (sized, error) {
+		posting, err := sidecar.Lookup(ctx, field, token)
+		return rowsOfToken{posting}, err
+	})
+	if err != nil {
+		return index.Posting{}, err
+	}
+	return v.(rowsOfToken).Posting, nil
+}
+
 // worth says whether looking a token up costs less than what it can save: the pages of the candidates that are left.
 func (p *planner) worth(f *filePlan, sidecar *index.Sidecar, l *leaf, token string, rows *index.RowSet, ask *spending, cost scanCost) bool {
 	bytes := float64(sidecar.LookupBytes(l.field.ID, token))
-	if bytes == 0 || p.request.ForceIndex {
+	if bytes == 0 || p.request.ForceIndex || p.engine.cache.has(rowsKey(f.sidecarName, l.field.ID, token)) {
 		return true
 	}
 	left := p.remaining(f, cost, f.counting)
