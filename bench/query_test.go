@@ -32,7 +32,7 @@ func TestQueryBench(t *testing.T) {
 		require.Positive(t, r.Rows, r.Expr)
 		require.LessOrEqual(t, r.Rows, r.LiteralRows)
 	}
-	require.Contains(t, out.String(), "search   ", "how questions were planned")
+	require.Contains(t, out.String(), "token bloom", "how questions were planned")
 
 	b.only = []string{"needle (an id)"}
 	result, err = b.query()

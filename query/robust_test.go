@@ -3,9 +3,11 @@ package query
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"iter"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/firnlog/firn/format"
 	"github.com/firnlog/firn/storage/faultstore"
@@ -253,5 +256,43 @@ func TestFileBegunAfterLastRow(t *testing.T) {
 		flight := m.start(ctx, 0).flights[0]
 		m.wg.Wait()
 		require.NoError(t, flight.err)
+	}
+}
+
+// Many searches of one engine at the same time share what is kept of sidecars, footers, rows of tokens and pages, while a small cache drops it again.
+func TestManySearchesAtOnce(t *testing.T) {
+	tt := makeTable(t, rand.New(rand.NewPCG(51, 0)), tableSpec{files: 5, rowsPerFile: 1500, options: format.WriterOptions{RowGroupRows: 700, PageBytes: 2048}})
+	for _, bytes := range []int64{0, 200_000} {
+		e := NewEngine(tt.store, EngineOptions{Now: testNow, CacheBytes: bytes})
+		var group errgroup.Group
+		for i := range 6 {
+			group.Go(func() error {
+				r := rand.New(rand.NewPCG(51, uint64(i/2))) // two of them ask the same
+				for range 25 {
+					q := Request{Predicate: randomPredicateOf(r, 2, randomLeaf), Order: Order(r.IntN(2)), Limit: r.IntN(40)}
+					all := tt.matches(q)
+					if q.Limit > 0 {
+						all = all[:min(q.Limit, len(all))]
+					}
+					scan, err := e.Plan(t.Context(), tt.table, q)
+					if err != nil {
+						return err
+					}
+					var rows []Row
+					for row, err := range scan.Rows(t.Context()) {
+						if err != nil {
+							return err
+						}
+						rows = append(rows, row)
+					}
+					if want, got := tt.ids(all), idsOf(rows); !slices.Equal(want, got) {
+						return fmt.Errorf("%s: rows %v, want %v", q.Predicate, got, want)
+					}
+				}
+				return nil
+			})
+		}
+		require.NoError(t, group.Wait())
+		require.Positive(t, e.CacheStats().Pages.Hits)
 	}
 }
