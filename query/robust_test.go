@@ -268,7 +268,7 @@ func TestManySearchesAtOnce(t *testing.T) {
 		for i := range 6 {
 			group.Go(func() error {
 				r := rand.New(rand.NewPCG(51, uint64(i/2))) // two of them ask the same
-				for range 25 {
+				for range 10 {
 					q := Request{Predicate: randomPredicateOf(r, 2, randomLeaf), Order: Order(r.IntN(2)), Limit: r.IntN(40)}
 					all := tt.matches(q)
 					if q.Limit > 0 {

@@ -248,12 +248,12 @@ func secondText(t time.Time) string {
 	return t.Format("2006-01-02T15:04:05Z")
 }
 
-// shortTemplate cuts a template to a line that can still be read.
+// shortTemplate cuts a template to a line that can still be read. It was made of log lines, so what a terminal would obey is escaped.
 func shortTemplate(text string) string {
 	const most = 160
 	runes := []rune(text)
 	if len(runes) <= most {
-		return text
+		return visible(text)
 	}
-	return string(runes[:most]) + "…"
+	return visible(string(runes[:most])) + "…"
 }

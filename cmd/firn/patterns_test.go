@@ -96,3 +96,8 @@ func TestPatternsCompared(t *testing.T) {
 	require.Contains(t, text, "Patterns: 1 new, 1 grown, 1 gone, 1 shrunk, 1 unchanged.\n")
 	require.Equal(t, exitDone, inProcess(t, dir, "patterns", "web", "--compare", "..", "--stats").code)
 }
+
+func TestShortTemplateIsHarmless(t *testing.T) {
+	require.Equal(t, `a\x1b[31mb`, shortTemplate("a\x1b[31mb"))
+	require.Len(t, []rune(shortTemplate(strings.Repeat("ä", 200))), 161)
+}

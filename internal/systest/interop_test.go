@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +79,43 @@ func TestInterop(t *testing.T) {
 	for _, s := range list {
 		t.Run(s.name, func(t *testing.T) { interop(t, s) })
 	}
+	t.Run("arrow stream", arrowStream)
+}
+
+// arrowStream lets pyarrow and DuckDB read what search prints as Arrow.
+func arrowStream(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "lines.jsonl")
+	require.NoError(t, os.WriteFile(path, loggen.Bytes(loggen.Options{Seed: 5, Rows: 5000}), 0o644))
+	lake := filepath.Join(dir, "lake")
+	loadFile(t, lake, "logs", path)
+	var want struct {
+		Rows  int64 `json:"n"`
+		Bytes int64 `json:"bytes"`
+		Keys  int64 `json:"keys"`
+	}
+	for line := range strings.Lines(ok(t, lake, "search", "logs", "*", "--format", "jsonl")) {
+		var row struct {
+			Message string         `json:"log_msg"`
+			Attrs   map[string]any `json:"attrs"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(line), &row))
+		want.Rows, want.Bytes, want.Keys = want.Rows+1, want.Bytes+int64(len(row.Message)), want.Keys+int64(len(row.Attrs))
+	}
+	const script = `import sys, json, duckdb, pyarrow as pa
+rows = pa.ipc.open_stream(sys.stdin.buffer).read_all()
+n, size, keys = duckdb.sql("select count(*), sum(strlen(log_msg)), sum(cardinality(attrs)) from rows").fetchone()
+print(json.dumps({"n": n, "bytes": int(size), "keys": int(keys)}))`
+	python := exec.Command(filepath.Join(repository(), ".venv", "bin", "python"), "-c", script)
+	python.Stdin = strings.NewReader(ok(t, lake, "search", "logs", "*", "--format", "arrow"))
+	var stderr bytes.Buffer
+	python.Stderr = &stderr
+	out, err := python.Output()
+	require.NoError(t, err, stderr.String())
+	got := want
+	got.Rows = -1
+	require.NoError(t, json.Unmarshal(out, &got))
+	require.Equal(t, want, got)
 }
 
 func interop(t *testing.T, s source) {
