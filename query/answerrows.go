@@ -227,16 +227,7 @@ func (x *extractor) text(place *leaf, c *format.Column, row int) []byte {
 		return nil
 	}
 	v := cell{valid: true}
-	switch c.Field.Type {
-	case format.TypeBool:
-		if c.Bools[row] {
-			v.number = 1
-		}
-	case format.TypeFloat32, format.TypeFloat64:
-		v.float = c.Floats[row]
-	default:
-		v.number = c.Ints[row]
-	}
+	v.setNumber(c, int32(row))
 	return v.plainText(c.Field.Type)
 }
 

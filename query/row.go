@@ -182,6 +182,15 @@ func (t *rowTexts) cell(c *format.Column, row int32) cell {
 			key := t.take(len(c.Keys[k]))
 			v.entries = append(v.entries, Entry{Key: key, Value: t.take(len(c.Values[k])), Null: c.Values[k] == nil})
 		}
+	default:
+		v.setNumber(c, row)
+	}
+	return v
+}
+
+// setNumber takes a value over that is a number, a time or a bool.
+func (v *cell) setNumber(c *format.Column, row int32) {
+	switch c.Field.Type {
 	case format.TypeBool:
 		if c.Bools[row] {
 			v.number = 1
@@ -191,7 +200,6 @@ func (t *rowTexts) cell(c *format.Column, row int32) cell {
 	default:
 		v.number = c.Ints[row]
 	}
-	return v
 }
 
 // MarshalJSON prints the row as an object with one entry for each column, in the table's order.
