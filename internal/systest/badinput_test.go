@@ -188,7 +188,9 @@ func TestWrongTypesForTypedColumns(t *testing.T) {
 	for ask, want := range map[string]int64{
 		"status:200": 1, "status:404": 1, "attrs.status:many": 1, "attrs.status:3000000000": 1, "big:9007199254740993": 1, "attrs.big:1.5": 1,
 		"ratio:0.5": 1, "ratio:2.5": 1, "small:0.25": 1, "small.a:1": 1, "ok:true": 1, "ok:false": 1, "attrs.ok:maybe": 1, "seen:2026-01-01T00:00:00Z": 2,
-		"attrs.seen:never": 1, "day:2026-01-02": 1, "attrs.day:20260101": 1, "note:5": 1, "note:true": 1, "NOT status:200": 3,
+		"attrs.seen:never": 1, "day:2026-01-02": 1, "note:5": 1, "note:true": 1, "NOT status:200": 3,
+		"attrs.day:20260101": 2, // the text in attrs, and the day that it means in the column
+		"attrs.day:someday":  1,
 	} {
 		asked.count(t, ask, want)
 	}
