@@ -18,16 +18,22 @@ type foldedNeedle struct {
 
 func newFoldedNeedle(text string) *foldedNeedle {
 	n := &foldedNeedle{text: text, exotic: strings.ContainsAny(text, "ks")}
+	n.at, n.low, n.upp = rarestByte(text)
+	return n
+}
+
+// rarestByte returns where the byte of a folded text stands that is rarest in texts, and that byte in either case.
+func rarestByte(text string) (at int, low, upp byte) {
 	for i := range len(text) {
-		if rarity(text[i]) > rarity(text[n.at]) {
-			n.at = i
+		if rarity(text[i]) > rarity(text[at]) {
+			at = i
 		}
 	}
-	n.low, n.upp = text[n.at], text[n.at]
-	if n.low >= 'a' && n.low <= 'z' {
-		n.upp -= 'a' - 'A'
+	low, upp = text[at], text[at]
+	if low >= 'a' && low <= 'z' {
+		upp -= 'a' - 'A'
 	}
-	return n
+	return at, low, upp
 }
 
 // foldedSearch finds the needle in a text, from the left to the right.

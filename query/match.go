@@ -46,16 +46,7 @@ func newTokenMatcher(tokens []string) *tokenMatcher {
 		m.exotic = m.exotic || strings.ContainsAny(t, "ks")
 	}
 	if m.anchor >= 0 {
-		t := tokens[m.anchor]
-		for i := range len(t) {
-			if rarity(t[i]) > rarity(t[m.at]) {
-				m.at = i
-			}
-		}
-		m.low, m.upp = t[m.at], t[m.at]
-		if m.low >= 'a' && m.low <= 'z' {
-			m.upp -= 'a' - 'A'
-		}
+		m.at, m.low, m.upp = rarestByte(tokens[m.anchor])
 	}
 	return m
 }

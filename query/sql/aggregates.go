@@ -138,17 +138,8 @@ func (t *translator) bucket(f *clickhouse.FunctionExpr, name string) query.Group
 
 // every reads an interval to group by: '5m', '5 minutes', INTERVAL '5' MINUTE or 'hour'.
 func (t *translator) every(e clickhouse.Expr) (query.Interval, error) {
-	at := -1
-	switch e := unwrap(e).(type) {
-	case *clickhouse.StringLiteral:
-		at = t.at[int(e.LiteralPos)]
-	case *clickhouse.NumberLiteral:
-		at = t.ends[int(e.NumEnd)]
-	}
-	span, ok := t.spans[at]
-	if ok {
-		t.used[at] = true
-		return span.every()
+	if i, ok := t.interval(e); ok {
+		return i.every()
 	}
 	text := t.argument(e)
 	if unit, ok := parseUnit(text); ok {

@@ -162,8 +162,8 @@ func (t *translator) moment(e clickhouse.Expr) (query.Ago, bool) {
 	return 0, false
 }
 
-// span reads an interval of fixed length.
-func (t *translator) span(e clickhouse.Expr) (time.Duration, bool) {
+// interval returns the INTERVAL that was taken out of the statement at this place, if there was one.
+func (t *translator) interval(e clickhouse.Expr) (i interval, ok bool) {
 	at := -1
 	switch e := unwrap(e).(type) {
 	case *clickhouse.StringLiteral:
@@ -171,12 +171,19 @@ func (t *translator) span(e clickhouse.Expr) (time.Duration, bool) {
 	case *clickhouse.NumberLiteral:
 		at = t.ends[int(e.NumEnd)]
 	}
-	i, ok := t.spans[at]
+	if i, ok = t.spans[at]; ok {
+		t.used[at] = true
+	}
+	return i, ok
+}
+
+// span reads an interval of fixed length.
+func (t *translator) span(e clickhouse.Expr) (time.Duration, bool) {
+	i, ok := t.interval(e)
 	if !ok {
 		t.fail(start(e), "expected an interval, as in now() - INTERVAL '15' MINUTE")
 		return 0, false
 	}
-	t.used[at] = true
 	length, err := i.duration()
 	if err != nil {
 		t.fail(start(e), "%s", err)
